@@ -1,0 +1,57 @@
+"""Proof that nothing runs on a host any more.
+
+A VM of a silent host may be started elsewhere only after such a proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class FenceState(StrEnum):
+    """How far the proof is."""
+
+    IDLE = "idle"  # nothing asked
+    WORKING = "working"
+    PROVED = "proved"
+    FAILED = "failed"  # every method failed; ask again later, or an operator must say
+
+
+@dataclass(frozen=True, slots=True)
+class FenceVerdict:
+    """``method`` names what proved it (``fence_ipmilan``, ``lease``, …); ``message`` is
+    for people and never holds a secret."""
+
+    state: FenceState
+    method: str = ""
+    message: str = ""
+
+
+class Fence(Protocol):
+    """All ways to fence the hosts of one group. No method blocks or raises."""
+
+    def probe(self, host: str, incarnation: str) -> None:
+        """Look, without harm, for proof that this incarnation is already dead (power is
+        off, its lease ran out). Asking again while one is under way does nothing."""
+        ...
+
+    def kill(self, host: str, incarnation: str) -> None:
+        """End this incarnation by every method there is, in order. Asking again while
+        one is under way does nothing; after FAILED it tries anew."""
+        ...
+
+    def verdict(self, host: str, incarnation: str) -> FenceVerdict:
+        """The state of the proof for this incarnation. PROVED never goes back for the
+        same incarnation unless ``forget`` is called."""
+        ...
+
+    def forget(self, host: str) -> None:
+        """Drop all requests and verdicts of a host (it came back, or was removed)."""
+        ...
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call ``wake``, from any thread, when a verdict may have changed."""
+        ...

@@ -1,0 +1,128 @@
+"""Hosts and the copies of VMs on them.
+
+The port is level-based: ``view`` gives the last known state without waiting,
+``order`` hands over an operation without waiting, and the operation's end shows in
+``outcomes`` until it is settled. A wake-up callback says that something changed, never
+what. So a hung host can hang nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from frota.model.definition import Definition
+from frota.model.host import Capacity
+from frota.model.vm import Operation
+
+
+class CopyState(StrEnum):
+    """What a host says of one copy of a VM."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    INCOMING = "incoming"  # the far end of a live migration that is under way
+    OUTGOING = "outgoing"  # runs here and is being migrated away
+    STOPPED = "stopped"  # defined, not running
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of a VM on one host. ``operation`` is the id that made or moves it."""
+
+    vm: str
+    epoch: int
+    state: CopyState
+    operation: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether the guest runs, or may be running, in this copy."""
+        return self.state in (CopyState.RUNNING, CopyState.PAUSED, CopyState.OUTGOING)
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """How a host is reached. ``uri`` is a libvirt URI; empty on the twin."""
+
+    name: str
+    uri: str = ""
+    migrate_uri: str = ""  # where peers send a migrating guest; empty: libvirt decides
+    peer_to_peer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What is known of a host now.
+
+    ``beating`` is true while heartbeats come; ``last_seen`` is the time of the last one
+    (Frota's clock). While ``beating`` is false ``copies`` is what was seen last.
+    ``incarnation`` changes when the host or its daemon lost what it ran.
+    """
+
+    host: str
+    beating: bool
+    last_seen: float
+    incarnation: str
+    capacity: Capacity | None
+    copies: Mapping[str, Copy] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ended. ``error`` is empty on success. ``unknown`` is true when
+    the end could not be seen (the host fell silent): look at the views, then decide."""
+
+    operation: str
+    error: str = ""
+    unknown: bool = False
+
+
+class Hypervisor(Protocol):
+    """All hosts of one group.
+
+    No method blocks on a host and none raises for what a host does: a host that cannot
+    be reached is not ``beating``; an operation that fails has an Outcome with an error.
+    """
+
+    def attach(self, address: HostAddress) -> None:
+        """Begin to watch a host. Attaching again with the same address does nothing."""
+        ...
+
+    def detach(self, host: str) -> None:
+        """Stop watching a host. Unknown names do nothing."""
+        ...
+
+    def view(self, host: str) -> HostView:
+        """The last known state; for a host never seen, one that is not beating."""
+        ...
+
+    def order(self, operation: Operation, definition: Definition | None) -> None:
+        """Begin an operation. The same id again does nothing, whatever its state.
+
+        START and COLD need the definition. START on a host where the same VM and epoch
+        already runs succeeds. STOP and KILL of a copy that is not there succeed. KILL
+        ends only copies whose epoch is at most the operation's, and removes what is
+        defined of them. LIVE commits when the destination runs and the source is gone;
+        on failure the guest still runs on the source.
+        """
+        ...
+
+    def cancel(self, operation: str) -> None:
+        """Ask a live migration to stop; its Outcome tells which side has the guest."""
+        ...
+
+    def outcomes(self) -> Sequence[Outcome]:
+        """Operations that ended and were not settled yet."""
+        ...
+
+    def settle(self, operation: str) -> None:
+        """Forget the outcome of one operation. Unknown ids do nothing."""
+        ...
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call ``wake``, from any thread, whenever a view or outcome may have changed."""
+        ...

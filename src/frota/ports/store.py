@@ -1,0 +1,81 @@
+"""Where Frota keeps what is wanted and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from frota.model.decision import Decision
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; nothing was changed."""
+
+
+class Conflict(StoreError):
+    """Somebody else wrote the entry first; read again and decide again."""
+
+
+class StoreFull(StoreError):
+    """The disk under the store is full or read-only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored value. ``revision`` grows over the whole store with every write."""
+
+    kind: str
+    name: str
+    value: Any
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change. ``value`` None deletes. ``expected`` is the revision that must be
+    there now (0: the entry must not exist); None writes whatever is there."""
+
+    kind: str
+    name: str
+    value: Any
+    expected: int | None
+
+
+class Store(Protocol):
+    """A small database of typed values with compare-and-set.
+
+    Values are either plain JSON mappings (what people wrote) or the frozen dataclasses
+    of ``frota.model``. Every method is safe to call from any thread.
+    """
+
+    def get(self, kind: str, name: str) -> Entry | None:
+        """The entry, or None."""
+        ...
+
+    def list(self, kind: str) -> Sequence[Entry]:
+        """All entries of one kind, by name."""
+        ...
+
+    def commit(self, writes: Sequence[Write], decisions: Sequence[Decision] = ()) -> int:
+        """Make all writes and journal lines durable, or none; return the new revision.
+
+        Raises Conflict when an expectation fails, StoreFull when the disk is full.
+        When it returns, a ``kill -9`` loses nothing of it.
+        """
+        ...
+
+    def changes(self, since: int) -> tuple[Sequence[tuple[str, str]], int]:
+        """The (kind, name) pairs written or deleted after revision ``since``, each once,
+        by whichever process, and the revision reached."""
+        ...
+
+    def journal(
+        self, *, group: str = "", subject: str = "", cause_id: str = "", last: int = 200
+    ) -> Sequence[Decision]:
+        """The newest ``last`` journal lines that match all filters given, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Release the store. Calling it twice is harmless."""
+        ...
