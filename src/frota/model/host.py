@@ -81,6 +81,8 @@ class Host:
     fence_proof: str = ""
     declared_dead: str = ""  # the incarnation that an operator declared dead
     cleared: bool = False  # an operator ended the quarantine
+    before: HostState = HostState.UP  # the state left for Suspect; a beat goes back to it
+    until: float = 0.0  # end of quarantine
     reason: str = ""
     cause_id: str = ""
 

@@ -6,28 +6,11 @@ A VM of a silent host may be started elsewhere only after such a proof.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from frota.model.sight import FenceState, FenceVerdict
 
-class FenceState(StrEnum):
-    """How far the proof is."""
-
-    IDLE = "idle"  # nothing asked
-    WORKING = "working"
-    PROVED = "proved"
-    FAILED = "failed"  # every method failed; ask again later, or an operator must say
-
-
-@dataclass(frozen=True, slots=True)
-class FenceVerdict:
-    """``method`` names what proved it (``fence_ipmilan``, ``lease``, …); ``message`` is
-    for people and never holds a secret."""
-
-    state: FenceState
-    method: str = ""
-    message: str = ""
+__all__ = ["Fence", "FenceState", "FenceVerdict"]
 
 
 class Fence(Protocol):

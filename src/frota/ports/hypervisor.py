@@ -8,39 +8,15 @@ what. So a hung host can hang nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from frota.model.definition import Definition
-from frota.model.host import Capacity
+from frota.model.sight import Copy, CopyState, HostView, Outcome
 from frota.model.vm import Operation
 
-
-class CopyState(StrEnum):
-    """What a host says of one copy of a VM."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    INCOMING = "incoming"  # the far end of a live migration that is under way
-    OUTGOING = "outgoing"  # runs here and is being migrated away
-    STOPPED = "stopped"  # defined, not running
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One copy of a VM on one host. ``operation`` is the id that made or moves it."""
-
-    vm: str
-    epoch: int
-    state: CopyState
-    operation: str = ""
-
-    @property
-    def live(self) -> bool:
-        """Whether the guest runs, or may be running, in this copy."""
-        return self.state in (CopyState.RUNNING, CopyState.PAUSED, CopyState.OUTGOING)
+__all__ = ["Copy", "CopyState", "HostAddress", "HostView", "Hypervisor", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +27,6 @@ class HostAddress:
     uri: str = ""
     migrate_uri: str = ""  # where peers send a migrating guest; empty: libvirt decides
     peer_to_peer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HostView:
-    """What is known of a host now.
-
-    ``beating`` is true while heartbeats come; ``last_seen`` is the time of the last one
-    (Frota's clock). While ``beating`` is false ``copies`` is what was seen last.
-    ``incarnation`` changes when the host or its daemon lost what it ran.
-    """
-
-    host: str
-    beating: bool
-    last_seen: float
-    incarnation: str
-    capacity: Capacity | None
-    copies: Mapping[str, Copy] = field(default_factory=dict)
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an operation ended. ``error`` is empty on success. ``unknown`` is true when
-    the end could not be seen (the host fell silent): look at the views, then decide."""
-
-    operation: str
-    error: str = ""
-    unknown: bool = False
 
 
 class Hypervisor(Protocol):
