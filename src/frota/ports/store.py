@@ -21,9 +21,15 @@ class StoreFull(StoreError):
     """The disk under the store is full or read-only."""
 
 
+class Compacted(StoreError):
+    """So many entries were deleted since the revision asked for that not all are
+    remembered. Forget what was read before and read everything anew, from revision 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored value. ``revision`` grows over the whole store with every write."""
+    """One stored value. ``revision`` grows over the whole store with every commit; all
+    writes of one commit share theirs, the number that ``commit`` returned."""
 
     kind: str
     name: str
@@ -46,7 +52,8 @@ class Store(Protocol):
     """A small database of typed values with compare-and-set.
 
     Values are either plain JSON mappings (what people wrote) or the frozen dataclasses
-    of ``frota.model``. Every method is safe to call from any thread.
+    of ``frota.model``. A value handed over or received must not be changed afterwards.
+    Every method is safe to call from any thread and may raise StoreError.
     """
 
     def get(self, kind: str, name: str) -> Entry | None:
@@ -58,16 +65,19 @@ class Store(Protocol):
         ...
 
     def commit(self, writes: Sequence[Write], decisions: Sequence[Decision] = ()) -> int:
-        """Make all writes and journal lines durable, or none; return the new revision.
+        """Make all writes and journal lines durable, or none; return the revision reached
+        (unchanged when there was nothing to write but journal lines).
 
-        Raises Conflict when an expectation fails, StoreFull when the disk is full.
-        When it returns, a ``kill -9`` loses nothing of it.
+        Deleting what is not there does nothing. Two writes of one entry in one commit are
+        a StoreError. Raises Conflict when an expectation fails, StoreFull when the disk
+        is full. When it returns, a ``kill -9`` loses nothing of it.
         """
         ...
 
     def changes(self, since: int) -> tuple[Sequence[tuple[str, str]], int]:
         """The (kind, name) pairs written or deleted after revision ``since``, each once,
-        by whichever process, and the revision reached."""
+        by whichever process, oldest first, and the revision reached. Cheap when nothing
+        changed. Raises Compacted when ``since`` is too old; 0 never is."""
         ...
 
     def journal(

@@ -1,0 +1,99 @@
+"""One controller per store file.
+
+A controller holds an exclusive lock on a side file for as long as it lives. The kernel
+drops the lock with the process, so a ``kill -9`` leaves nothing to clean up; what the side
+file says is only for people. Short commands take no guard: SQLite's own locks keep them apart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from frota.ports.store import StoreError
+
+
+class Guarded(StoreError):
+    """Another controller holds the store; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a guard. ``since`` is in seconds of Frota's clock."""
+
+    pid: int
+    host: str
+    command: str
+    since: float
+
+    def __str__(self) -> str:
+        started = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"process {self.pid} on {self.host} ({self.command}), since {started}"
+
+
+class Guard:
+    """The lock itself; a context manager, or ``release`` by hand."""
+
+    def __init__(self, store: Path, command: str, now: float) -> None:
+        """Take the guard of a store file. Raises Guarded when somebody has it, StoreError
+        when the side file cannot be made. ``command`` is shown to others: no secrets."""
+        # Two names of one file must meet at one lock.
+        real = Path(os.path.realpath(store))
+        self.path = real.with_name(real.name + ".guard")
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: cannot be made ({error.strerror}). Expected a directory where "
+                "this user may write"
+            ) from error
+        try:
+            self._take(store, command, now)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def release(self) -> None:
+        """Let go. Calling it twice is harmless."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _take(self, store: Path, command: str, now: float) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Guarded(
+                f"{store}: another Frota works on this store: {self._holder()}. Stop it first, "
+                "or give this one a store of its own"
+            ) from None
+        holder = Holder(os.getpid(), socket.gethostname(), command, now)
+        # A full disk must not keep a controller from its work: the lock is what counts.
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps(asdict(holder)).encode(), 0)
+
+    def _holder(self) -> str:
+        try:
+            return str(Holder(**json.loads(os.pread(self._file, 4096, 0))))
+        except (ValueError, TypeError, OSError, OverflowError):
+            return "a process that has not written its name yet"
