@@ -46,6 +46,6 @@ class Chances:
 
     start_fails: float = 0.0
     move_fails: float = 0.0
-    move_slow: float = 0.0  # takes twenty times as long
+    move_slow: float = 0.0  # takes ten times as long
     outcome_lost: float = 0.0
     move_dies_with_controller: float = 0.5  # not peer to peer: its client is gone

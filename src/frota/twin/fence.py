@@ -27,7 +27,7 @@ _NOT_ASKED = FenceVerdict(FenceState.IDLE)
 class _Case:
     """One request for one life of a host."""
 
-    machine: Machine
+    host: str
     incarnation: str
     kills: bool
     verdict: FenceVerdict
@@ -83,22 +83,23 @@ class TwinFence:
 
     def _open(self, host: str, incarnation: str, *, kills: bool) -> None:
         machine = self._site.machines.get(host)
-        if machine is None:
-            return
         self.forget(host)
         working = FenceVerdict(FenceState.WORKING, message="asked")
-        case = _Case(machine, incarnation, kills, working, self._site.world.now)
+        case = _Case(host, incarnation, kills, working, self._site.world.now)
         self._cases[host] = case
-        self._ask_power(case)
+        if machine is None:
+            self._close(case, FenceState.FAILED, "", f"there is no host {host!r}")
+        else:
+            self._ask_power(case, machine)
 
     # Power
 
-    def _ask_power(self, case: _Case) -> None:
+    def _ask_power(self, case: _Case, machine: Machine) -> None:
         pace, rng = self._site.pace, self._site.world.rng
-        if case.machine.bmc is Bmc.ABSENT:
+        if machine.bmc is Bmc.ABSENT:
             case.power = "no power controller"
             self._then(case, 0.0, lambda: self._to_lease(case))
-        elif case.machine.bmc is Bmc.FAILS:
+        elif machine.bmc is Bmc.FAILS:
             case.power = "the power controller does not answer"
             self._then(case, pace.bmc_timeout, lambda: self._to_lease(case))
         elif case.kills:
@@ -107,18 +108,18 @@ class TwinFence:
             self._then(case, pace.power_status.draw(rng), lambda: self._power_status(case))
 
     def _power_status(self, case: _Case) -> None:
-        if case.machine.powered:
+        if self._site.machines[case.host].powered:
             case.power = "the power is on"
             self._to_lease(case)
         else:
             self._close(case, FenceState.PROVED, POWER_STATUS, "the power is off")
 
     def _power_off(self, case: _Case) -> None:
-        if case.machine.bmc is not Bmc.WORKS:
+        if self._site.machines[case.host].bmc is not Bmc.WORKS:
             case.power = "the power controller does not answer"
             self._to_lease(case)
             return
-        self._site.crash(case.machine.name, Crash.POWER_OFF)
+        self._site.crash(case.host, Crash.POWER_OFF)
         self._close(case, FenceState.PROVED, POWER_OFF, "the power was switched off")
 
     # Leases
@@ -128,7 +129,7 @@ class TwinFence:
         if not site.leases:
             self._close(case, FenceState.FAILED, "", f"{case.power}; no lease is configured")
             return
-        pace, machine = site.pace, case.machine
+        pace, machine = site.pace, site.machines[case.host]
         if case.kills and not site.controller_storage_cut:
             machine.pill = case.incarnation
             read_at = machine.tick(site.world.now, pace.lease_renew) + pace.lease_renew
@@ -137,7 +138,7 @@ class TwinFence:
 
     def _pill_read(self, case: _Case) -> None:
         """The host reads its pill when it next renews; it acts even if nobody waits."""
-        site, machine = self._site, case.machine
+        site, machine = self._site, self._site.machines[case.host]
         if machine.pill != case.incarnation or not machine.renews:
             return
         site.take_pill(machine, case.incarnation)
@@ -155,7 +156,7 @@ class TwinFence:
         self._then(case, max(0.0, due - world.now), lambda: self._lease_due(case, since))
 
     def _lease_due(self, case: _Case, since: float) -> None:
-        site, machine = self._site, case.machine
+        site, machine = self._site, self._site.machines[case.host]
         if site.controller_storage_cut:
             text = f"{case.power}; the lease storage cannot be read"
             self._close(case, FenceState.FAILED, "", text)

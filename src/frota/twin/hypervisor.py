@@ -113,9 +113,9 @@ class TwinHypervisor:
         if isinstance(running, Task):
             running.reporter = self._ended
             return
-        error = self._unfit(operation, definition)
-        if error:
-            self._report(operation.id, Outcome(operation.id, error))
+        refusal = self._unfit(operation, definition)
+        if refusal is not None:
+            self._report(operation.id, refusal)
             return
         dead = [host for host in _ends(operation) if not self._in_reach(host)]
         if not dead:
@@ -124,14 +124,18 @@ class TwinHypervisor:
         lost = Outcome(operation.id, f"{dead[0]} did not answer", unknown=True)
         self._report(operation.id, lost, 2 * self._site.pace.beat)
 
-    def _unfit(self, operation: Operation, definition: Definition | None) -> str:
+    def _unfit(self, operation: Operation, definition: Definition | None) -> Outcome | None:
+        """Why the order cannot be sent. Of a silent host nothing is known: a process before
+        this one may have begun the operation there."""
         if operation.verb in (Verb.START, Verb.COLD) and definition is None:
-            return f"{operation.verb} of {operation.vm} needs its definition"
+            return Outcome(operation.id, f"{operation.verb} of {operation.vm}: no definition")
         for host in _ends(operation):
             sight = self._sights.get(host)
-            if sight is None or not sight.beating:
-                return f"{host or 'a host without a name'} cannot be reached"
-        return ""
+            if sight is None or host not in self._site.machines:
+                return Outcome(operation.id, f"no host {host!r} is attached")
+            if not sight.beating:
+                return Outcome(operation.id, f"{host} cannot be reached", unknown=True)
+        return None
 
     def _in_reach(self, host: str) -> bool:
         machine = self._site.machines[host]
@@ -248,7 +252,8 @@ class TwinHypervisor:
 
     def _tell(self, operation: str, outcome: Outcome, tellers: Sequence[str]) -> None:
         """Show an outcome if every host that tells it is in sight; else silence tells."""
-        if self._closed or operation not in self._open:
+        ordered = self._open.get(operation)
+        if self._closed or ordered is None:
             return
         site = self._site
         for host in tellers:
@@ -258,9 +263,9 @@ class TwinHypervisor:
             elif not site.sees(site.machines[host]):
                 self._report(operation, outcome, site.pace.beat, tellers)
                 return
-        for host in tellers:
+        for host in _ends(ordered):
             sight = self._sights.get(host)
-            if sight is not None and sight.beating:
+            if sight is not None and sight.beating and site.sees(site.machines[host]):
                 self._look(site.machines[host], sight)
         self._publish(outcome)
         self._wake()

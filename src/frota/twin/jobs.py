@@ -55,7 +55,11 @@ class Task:
         if self.over:
             return
         self.over = True
-        self.site.jobs.pop(self.id, None)
+        site = self.site
+        site.jobs.pop(self.id, None)
+        for host in (self.operation.src, self.operation.dst):
+            if host in site.machines:
+                site.notice(site.machines[host])
         self.reporter(self, error)
 
     def _wait(self, delay_s: float, act: Callable[[], None]) -> None:
@@ -123,7 +127,7 @@ class Start(Task):
 
 
 class Stop(Task):
-    """A clean shutdown: the copy stays, defined and stopped."""
+    """A clean shutdown; what is defined of the VM goes with it."""
 
     __slots__ = ("src",)
 
@@ -143,9 +147,8 @@ class Stop(Task):
         if copy is not None and copy.state in (CopyState.INCOMING, CopyState.OUTGOING):
             self._end(f"{copy.vm} is being migrated")
             return
-        if copy is not None and copy.live:
-            stopped = Copy(copy.vm, copy.epoch, CopyState.STOPPED, self.id)
-            self.site.put(self.src, stopped)
+        if copy is not None:
+            self.site.drop(self.src, copy.vm)
         self._end()
 
     def _behind_start(self, act: Callable[[], None]) -> bool:

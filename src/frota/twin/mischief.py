@@ -9,7 +9,7 @@ from enum import StrEnum
 from frota.model.vm import Operation, Verb
 from frota.twin.chance import Chances
 
-SLOW_FACTOR = 20.0
+SLOW_FACTOR = 10.0
 
 
 class Trouble(StrEnum):
