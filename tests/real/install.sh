@@ -1,0 +1,135 @@
+#!/bin/sh
+# Install what the tests on real libvirt hosts need, on a Debian-like machine.
+#
+#   tests/real/install.sh [--check]
+#
+# No system service is started or left enabled by it: the lab (tests/real/lab) runs its
+# own daemons in its own namespaces. Running it again does nothing. `--check` only says
+# what is missing (exit 1). FROTA_LAB_CACHE is where the guest kernel is unpacked
+# (default /var/cache/frota-lab); the kernel package itself is not installed, so no boot
+# loader or initramfs of this machine is touched.
+set -eu
+
+CACHE=${FROTA_LAB_CACHE:-/var/cache/frota-lab}
+LOG=$(mktemp "${TMPDIR:-/tmp}/frota-install.XXXXXX")
+POLICY=/usr/sbin/policy-rc.d
+APT="apt-get -qq -o DPkg::Lock::Timeout=300"
+export DEBIAN_FRONTEND=noninteractive
+
+say() { printf 'install: %s\n' "$*"; }
+fail() {
+    printf 'install: %s\n' "$*" >&2
+    exit 1
+}
+
+installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+available() { apt-cache show "$1" 2>/dev/null | grep -q '^Package:'; }
+
+# The first name that is installed already, or else that this release has.
+pick() {
+    for name in "$@"; do installed "$name" && printf '%s\n' "$name" && return; done
+    for name in "$@"; do available "$name" && printf '%s\n' "$name" && return; done
+    printf '%s\n' "$1"
+}
+
+wanted() {
+    # libvirt-daemon without libvirt-daemon-system: the daemon, but no service of it.
+    printf '%s\n' libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
+        qemu-utils openipmi ipmitool busybox-static genisoimage iproute2 iputils-ping \
+        util-linux libvirt-dev pkg-config gcc libc6-dev
+    # Later releases split these off.
+    for name in libvirt-daemon-driver-network libvirt-daemon-driver-storage \
+        libvirt-daemon-driver-nwfilter; do
+        if available "$name"; then printf '%s\n' "$name"; fi
+    done
+    pick fence-agents-ipmilan fence-agents
+}
+
+missing() {
+    for name in $(wanted); do installed "$name" || printf '%s\n' "$name"; done
+}
+
+quietly() {
+    "$@" >>"$LOG" 2>&1 || {
+        tail -n 20 "$LOG" >&2
+        fail "failed: $* (whole log: $LOG)"
+    }
+}
+
+# While packages are unpacked, their services must not start: 101 means "not allowed".
+hold_services() {
+    if [ -e "$POLICY" ]; then return; fi
+    trap 'rm -f "$POLICY"' EXIT INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+    chmod 755 "$POLICY"
+}
+
+# Packages that came in now may have enabled units for the next boot.
+disable_units() {
+    command -v systemctl >/dev/null || return 0
+    for name in "$@"; do
+        dpkg -L "$name" 2>/dev/null | sed -n 's,.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\1,p'
+    done | sort -u | while read -r unit; do
+        systemctl disable --quiet "$unit" >>"$LOG" 2>&1 || true
+    done
+}
+
+packages() {
+    lacking=$(missing)
+    if [ -z "$lacking" ]; then
+        say "all packages are there"
+        return
+    fi
+    say "installing $(echo $lacking)"
+    if ! find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | grep -q .; then
+        quietly $APT update
+    fi
+    before=$(mktemp)
+    dpkg-query -W -f '${Package}\n' | sort >"$before"
+    hold_services
+    # shellcheck disable=SC2086
+    $APT install -y --no-install-recommends $lacking >>"$LOG" 2>&1 || {
+        quietly $APT update # the list of packages was too old
+        # shellcheck disable=SC2086
+        quietly $APT install -y --no-install-recommends $lacking
+    }
+    came=$(dpkg-query -W -f '${Package}\n' | sort | comm -13 "$before" -)
+    rm -f "$before"
+    disable_units $came
+}
+
+# The newest cloud kernel's package, unpacked aside.
+kernel() {
+    if [ -n "$(find "$CACHE/kernel" -path '*/boot/vmlinuz-*' 2>/dev/null)" ]; then
+        say "guest kernel is there: $CACHE/kernel"
+        return
+    fi
+    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+        sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [ -n "$package" ] || fail "no linux-image-cloud-amd64 in apt's lists; a Debian release for amd64 has it"
+    say "unpacking the guest kernel $package into $CACHE/kernel"
+    work=$(mktemp -d "${TMPDIR:-/tmp}/frota-kernel.XXXXXX")
+    chmod 755 "$work"
+    (cd "$work" && quietly $APT -o APT::Sandbox::User=root download "$package")
+    quietly dpkg-deb -x "$work"/*.deb "$work/tree"
+    mkdir -p "$CACHE"
+    rm -rf "$CACHE/kernel"
+    mv "$work/tree" "$CACHE/kernel"
+    rm -rf "$work"
+}
+
+[ "$(uname -m)" = x86_64 ] || fail "the lab runs on x86_64 only; this machine is $(uname -m)"
+command -v apt-get >/dev/null || fail "apt-get is not here: this needs Debian or a release made from it"
+if [ "${1:-}" = --check ]; then
+    lacking=$(missing)
+    [ -z "$lacking" ] || fail "missing: $(echo $lacking); run tests/real/install.sh as root"
+    [ -d "$CACHE/kernel/boot" ] || fail "missing: the guest kernel in $CACHE/kernel; run tests/real/install.sh as root"
+    say "nothing is missing"
+    rm -f "$LOG"
+    exit 0
+fi
+[ "$(id -u)" = 0 ] || fail "must run as root (it installs packages): sudo tests/real/install.sh"
+packages
+kernel
+rm -f "$LOG"
+say "done"

@@ -1,0 +1,186 @@
+"""The lab's guest: a kernel and an initramfs that answer over HTTP a few seconds after
+power on, and how to see from the test process that one guest went on answering.
+
+Guests sit on the lab's network (bridge ``br0`` or network ``default`` of every host).
+Their address comes from ``frota.ip=`` on the kernel command line, or is made from the
+MAC address (``address_of``), so that one command line serves all guests of a pool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+from tests.real.lab.initramfs import GuestError, build
+from tests.real.lab.layout import Site
+from tests.real.lab.namespaces import run
+
+HERE = Path(__file__).parent
+MEMORY_MIB = 96
+# Each word was measured to save time under software emulation, or keeps it quiet.
+_FAST = (
+    "console=ttyS0 quiet panic=-1 mitigations=off noreplace-smp tsc=reliable no_timer_check"
+    " rodata=off cryptomgr.notests initcall_blacklist=init_kprobe_trace,"
+    "load_system_certificate_list"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Files for direct boot, and the command line for all guests of one lab."""
+
+    kernel: Path
+    initrd: Path
+    cmdline: str
+
+
+def prepare(site: Site, cache: Path) -> Guest:
+    """Build the initramfs unless the same one is there, and name the kernel."""
+    kernels = sorted((cache / "kernel/boot").glob("vmlinuz-*"))
+    if not kernels:
+        raise GuestError(f"no kernel in {cache}/kernel/boot: run tests/real/install.sh as root")
+    content = build(cache / "kernel", HERE / "guest-init.sh")
+    initrd = cache / f"initrd-{hashlib.sha256(content).hexdigest()[:16]}"
+    if not initrd.exists():
+        part = initrd.with_suffix(".part")
+        part.write_bytes(content)
+        part.replace(initrd)
+    return Guest(kernels[-1], initrd, f"{_FAST} frota.net={site.net}")
+
+
+def address_of(site: Site, mac: str) -> str:
+    """The address that a guest with this MAC gives itself (see guest-init.sh)."""
+    high, low = (int(byte, 16) for byte in mac.split(":")[-2:])
+    return f"{site.net}.{16 + high % 240}.{1 + low % 254}"
+
+
+def make_disk(site: Site, name: str, size: str = "64M") -> Path:
+    """An empty qcow2 disk on the shared storage."""
+    disk = site.disks / f"{name}.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), size])
+    return disk
+
+
+def domain_xml(guest: Guest, name: str, mac: str, disk: Path | None = None) -> str:
+    """A small guest for the lab's own tests."""
+    drive = (
+        f"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>"
+        f"<source file='{disk}'/><target dev='vda' bus='virtio'/></disk>"
+        if disk
+        else ""
+    )
+    return f"""\
+<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>{MEMORY_MIB}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64'>hvm</type>
+    <kernel>{guest.kernel}</kernel>
+    <initrd>{guest.initrd}</initrd>
+    <cmdline>{guest.cmdline} frota.name={name}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <on_reboot>destroy</on_reboot>
+  <devices>
+    {drive}
+    <interface type='bridge'>
+      <mac address='{mac}'/>
+      <source bridge='br0'/>
+      <model type='virtio'/>
+      <rom enabled='no'/>
+    </interface>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    <serial type='file'><source path='/var/log/libvirt/{name}.console'/></serial>
+  </devices>
+</domain>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a guest said of itself."""
+
+    name: str
+    mac: str
+    boot: str
+    uptime: float
+
+
+def ask(address: str, wait_s: float = 1.0) -> Answer | None:
+    """One question to a guest; None when it does not answer within ``wait_s``."""
+    link = http.client.HTTPConnection(address, 80, timeout=wait_s)
+    try:
+        link.request("GET", "/cgi-bin/state")
+        return Answer(**json.loads(link.getresponse().read()))
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        link.close()
+
+
+def wait_for(address: str, deadline_s: float = 60.0) -> Answer:
+    """The first answer of a guest that is booting."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        answer = ask(address)
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise GuestError(f"the guest at {address} did not answer within {deadline_s:g} s")
+
+
+@dataclass(slots=True)
+class Watch:
+    """Asks one guest again and again, in a thread, while the ``with`` block runs."""
+
+    address: str
+    every_s: float = 0.05
+    answers: list[tuple[float, Answer]] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _began: float = 0.0
+    _ended: float = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout=10)
+        self._ended = time.monotonic()
+
+    def _ask(self) -> None:
+        while not self._stop.wait(self.every_s):
+            answer = ask(self.address)
+            if answer:
+                self.answers.append((time.monotonic(), answer))
+
+    @property
+    def boots(self) -> set[str]:
+        """The boot ids seen: one, if the guest never restarted."""
+        return {answer.boot for _, answer in self.answers}
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time without an answer, begin and end of the watch included."""
+        times = [self._began, *(at for at, _ in self.answers), self._ended or time.monotonic()]
+        return max(later - earlier for earlier, later in pairwise(times))
+
+    @property
+    def uptime_grew(self) -> bool:
+        """Whether every answer came from a guest older than the one before."""
+        ups = [answer.uptime for _, answer in self.answers]
+        return all(later >= earlier for earlier, later in pairwise(ups))
