@@ -28,13 +28,13 @@ class Usage:
     slots: int = 0
     gpus: dict[str, int] = field(default_factory=dict)
 
-    def add(self, size: Size) -> None:
-        """Count one more guest."""
-        self.memory_mib += size.memory_mib
-        self.vcpus += size.vcpus
-        self.slots += 1
+    def add(self, size: Size, sign: int = 1) -> None:
+        """Count one guest more, or (-1) one less."""
+        self.memory_mib += sign * size.memory_mib
+        self.vcpus += sign * size.vcpus
+        self.slots += sign
         if size.gpus:
-            self.gpus[size.gpu_model] = self.gpus.get(size.gpu_model, 0) + size.gpus
+            self.gpus[size.gpu_model] = self.gpus.get(size.gpu_model, 0) + sign * size.gpus
 
     def excess(self, capacity: Capacity) -> str:
         """What exceeds the capacity, in words; empty when all fits."""

@@ -1,0 +1,162 @@
+"""The controller's own records, mirrored write by write, and counted apart from its planners.
+
+Only what is stored counts here; the ground truth is the ``Site``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from frota.model.availability import AvailabilitySet, Level
+from frota.model.host import Host, Size
+from frota.model.policy import Policy
+from frota.model.vm import Operation, Vm, VmState
+from frota.ports.store import Write
+from frota.twin.machine import Usage
+
+WAITING = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
+_IDLE = WAITING | {VmState.STOPPED}
+
+
+def room_of(vm: Vm) -> tuple[str, ...]:
+    """The hosts on which a VM holds room, as far as its record says."""
+    operation = vm.operation
+    if operation is None:
+        return () if vm.state in _IDLE else (vm.host,)
+    ends = {operation.src, operation.dst} - {""}
+    return tuple(sorted(ends)) or (vm.host,)
+
+
+def seat_of(vm: Vm) -> str:
+    """The host a VM counts for in its set; empty while it waits for a place."""
+    if vm.operation is None and vm.state in WAITING:
+        return ""
+    return vm.seat
+
+
+class Book:
+    """Hosts, sets and VMs as stored now, with room used and seats taken."""
+
+    def __init__(self, policy: Policy, now: Callable[[], float]) -> None:
+        self.policy = policy
+        self.now = now  # the controller's clock, in which its records are dated
+        self.hosts: dict[str, Host] = {}
+        self.sets: dict[str, AvailabilitySet] = {}
+        self.vms: dict[str, Vm] = {}
+        self.used: dict[str, Usage] = {}
+        self.seats: dict[str, dict[str, int]] = {}
+        self.flying: dict[str, Operation] = {}
+
+    def apply(self, writes: Sequence[Write]) -> Iterator[tuple[object, object]]:
+        """Take over one commit; gives (before, after) of every record that changed."""
+        for write in writes:
+            value = write.value
+            kind = type(value)
+            if kind is Vm:
+                before = self.vms.get(write.name)
+                self._vm(before, value)
+                yield before, value
+            elif kind is Host:
+                old_host = self.hosts.get(write.name)
+                self.hosts[write.name] = value
+                yield old_host, value
+            elif kind is AvailabilitySet:
+                old_set = self.sets.get(write.name)
+                self.sets[write.name] = value
+                yield old_set, value
+            elif value is None:
+                yield from self._deleted(write.kind, write.name)
+
+    def _deleted(self, kind: str, name: str) -> Iterator[tuple[object, object]]:
+        """A delete names only the kind: the mirror knows what it was."""
+        if "vm" in kind.lower() or "machine" in kind.lower():
+            gone = self.vms.get(name)
+            if gone is not None:
+                self._vm(gone, None)
+                yield gone, None
+        elif kind.lower() == "host" and name in self.hosts:
+            yield self.hosts.pop(name), None
+        elif "set" in kind.lower() and name in self.sets:
+            yield self.sets.pop(name), None
+
+    def _vm(self, before: Vm | None, after: Vm | None) -> None:
+        if before is not None:
+            self._count(before, -1)
+            if before.operation is not None:
+                self.flying.pop(before.operation.id, None)
+        if after is None:
+            if before is not None:
+                del self.vms[before.name]
+            return
+        self.vms[after.name] = after
+        self._count(after, 1)
+        if after.operation is not None:
+            self.flying[after.operation.id] = after.operation
+
+    def _count(self, vm: Vm, sign: int) -> None:
+        for host in room_of(vm):
+            usage = self.used.get(host)
+            if usage is None:
+                usage = self.used[host] = Usage()
+            usage.add(vm.size, sign)
+        seat = seat_of(vm)
+        if seat:
+            by_host = self.seats.setdefault(vm.set, {})
+            by_host[seat] = by_host.get(seat, 0) + sign
+
+    # Questions
+
+    def fits(self, host: Host, size: Size) -> bool:
+        """Whether the records leave room for one more VM of a size on a host."""
+        used = self.used.get(host.name) or Usage()
+        capacity = host.capacity
+        return (
+            used.memory_mib + size.memory_mib <= capacity.memory_mib
+            and used.vcpus + size.vcpus <= capacity.vcpus
+            and used.slots < capacity.slots
+            and (
+                not size.gpus
+                or used.gpus.get(size.gpu_model, 0) + size.gpus <= capacity.gpus_of(size.gpu_model)
+            )
+        )
+
+    def count(self, spread: AvailabilitySet, host: str, level: Level) -> int:
+        """Members of a set in the domain of a host."""
+        seats = self.seats.get(spread.name, {})
+        if level is Level.HOST:
+            return seats.get(host, 0)
+        rack = self.hosts[host].rack
+        return sum(
+            number
+            for name, number in seats.items()
+            if number and name in self.hosts and self.hosts[name].rack == rack
+        )
+
+    def gain(self, spread: AvailabilitySet, src: str, dst: str) -> tuple[int, ...]:
+        """What the sums of squared counts change, coarse level first, when one member
+        that sits on ``src`` goes to ``dst``; less than zeros is better."""
+        change = []
+        for level in spread.levels:
+            if level is Level.RACK and self.hosts[src].rack == self.hosts[dst].rack:
+                change.append(0)
+                continue
+            here, there = self.count(spread, src, level), self.count(spread, dst, level)
+            change.append(2 * (there - here + 1))
+        return tuple(change)
+
+    def potential(self, spread: AvailabilitySet) -> tuple[int, ...]:
+        """The sums of squared counts of one set, coarse level first."""
+        seats = self.seats.get(spread.name, {})
+        sums = []
+        for level in spread.levels:
+            counts: dict[str, int] = {}
+            for name, number in seats.items():
+                host = self.hosts.get(name)
+                key = host.rack if host is not None and level is Level.RACK else name
+                counts[key] = counts.get(key, 0) + number
+            sums.append(sum(number * number for number in counts.values()))
+        return tuple(sums)
+
+    def members(self, spread: str) -> list[Vm]:
+        """The VMs of a set."""
+        return [vm for vm in self.vms.values() if vm.set == spread]

@@ -1,0 +1,233 @@
+"""Invariants of every order that a controller gives to the hypervisor, the moment it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from frota.model.availability import AvailabilitySet, domain_of
+from frota.model.host import HostState
+from frota.model.policy import RebalanceMode
+from frota.model.sight import HostView
+from frota.model.snapshot import Snapshot
+from frota.model.vm import Operation, Verb, Vm, VmState
+from frota.planners.placement.survival import survives_any_host
+from frota.twin.invariants.book import Book
+from frota.twin.invariants.broken import Findings
+from frota.twin.site import Site
+
+_MOVES = frozenset({Verb.LIVE, Verb.COLD})
+_ARRIVES = frozenset({Verb.START, Verb.LIVE, Verb.COLD})
+_PROVED = frozenset({HostState.DOWN, HostState.REMOVED})
+_EPSILON_S = 1e-6
+
+
+class OrderRules:
+    """I1, I2, I6, I8, I9, I13, I14, I15 and I18."""
+
+    def __init__(self, book: Book, site: Site, findings: Findings) -> None:
+        self._book = book
+        self._site = site
+        self._findings = findings
+        self._seen: set[str] = set()
+        self._moved_at: dict[str, float] = {}
+        self.view: Callable[[str], HostView] | None = None
+
+    def ordered(self, operation: Operation) -> bool:
+        """Judge one order before it reaches the world; false for an id given before."""
+        if operation.id in self._seen:
+            return False
+        self._seen.add(operation.id)
+        if operation.verb in _ARRIVES:
+            self._one_at_a_time(operation)
+            self._room(operation)
+        if operation.verb is Verb.START:
+            self._proof(operation)
+        vm = self._book.vms.get(operation.vm)
+        if operation.verb in _MOVES and vm is not None:
+            self._throttles(operation)
+            spread = self._book.sets.get(vm.set)
+            if spread is not None:
+                self._quorum(operation, vm, spread)
+                if operation.voluntary:
+                    self._voluntary(operation, vm, spread)
+        return True
+
+    # Every start and move
+
+    def _one_at_a_time(self, operation: Operation) -> None:
+        for job in self._site.jobs.values():
+            other = getattr(job, "operation", None)
+            if not isinstance(other, Operation) or other.vm != operation.vm:
+                continue
+            if other.verb in _ARRIVES:
+                text = (
+                    f"{operation.verb} of {operation.vm} to {operation.dst} was ordered while"
+                    f" {other.verb} {other.id} to {other.dst} is still under way"
+                )
+                self._findings.broken("I14", text)
+
+    def _room(self, operation: Operation) -> None:
+        machine = self._site.machines.get(operation.dst)
+        size = self._site.sizes.get(operation.vm)
+        view = self.view(operation.dst) if self.view is not None else None
+        if machine is None or size is None or view is None or view.capacity is None:
+            return
+        if not view.beating or view.incarnation != machine.incarnation:
+            return  # what it holds now cannot be known
+        copy = machine.copies.get(operation.vm)
+        if copy is not None and copy.live:
+            return
+        usage = self._site.usage(machine)
+        usage.add(size)
+        host = self._book.hosts.get(operation.dst)
+        excess = usage.excess(host.capacity if host is not None else view.capacity)
+        if excess:
+            text = f"{operation.verb} of {operation.vm} would over-commit {operation.dst}: {excess}"
+            self._findings.broken("I2", text)
+
+    def _proof(self, operation: Operation) -> None:
+        """I18 by the records and views; I1 beforehand, by the truth."""
+        vm = operation.vm
+        for name, host in self._book.hosts.items():
+            if host.state in _PROVED or name == operation.dst or self.view is None:
+                continue
+            view = self.view(name)
+            copy = view.copies.get(vm)
+            if copy is not None and copy.live:
+                seen = "shows" if view.beating else "last showed"
+                text = (
+                    f"{vm} was ordered to start on {operation.dst} while {name} ({host.state})"
+                    f" {seen} a running copy and nothing proves its death"
+                )
+                self._findings.broken("I18", text)
+        for name in self._site.hosts_of(vm):
+            there = self._site.machines[name].copies[vm]
+            if name != operation.dst or there.epoch != operation.epoch:
+                text = f"{vm} was ordered to start on {operation.dst} while it runs on {name}"
+                self._findings.broken("I1", text)
+
+    # Moves
+
+    def _throttles(self, operation: Operation) -> None:
+        throttle = self._book.policy.throttle
+        out = into = in_cluster = 0
+        cluster = self._cluster(operation.vm)
+        for other in self._book.flying.values():
+            if other.verb in _MOVES and other.id != operation.id:
+                out += other.src == operation.src
+                into += other.dst == operation.dst
+                in_cluster += self._cluster(other.vm) == cluster
+        limits = (
+            (out, throttle.out_per_host, f"leave {operation.src}"),
+            (into, throttle.in_per_host, f"go to {operation.dst}"),
+            (in_cluster, throttle.per_cluster, f"of cluster {cluster} are under way"),
+        )
+        for number, most, what in limits:
+            if number >= most:
+                text = f"move of {operation.vm} began while {number} moves {what}; most is {most}"
+                self._findings.broken("I13", text)
+
+    def _cluster(self, vm: str) -> str:
+        record = self._book.vms.get(vm)
+        spread = self._book.sets.get(record.set) if record is not None else None
+        return spread.cluster if spread is not None else ""
+
+    def _quorum(self, operation: Operation, vm: Vm, spread: AvailabilitySet) -> None:
+        if not spread.control_plane:
+            return
+        members = [m for m in self._book.members(spread.name) if m.wanted]
+        moving = [m.name for m in members if m.name != vm.name and _moves(m.operation)]
+        if moving:
+            text = f"{vm.name} of control plane {spread.name} moves while {moving[0]} moves too"
+            self._findings.broken("I8", text)
+        well = sum(m.state in (VmState.RUNNING, VmState.MIGRATING) for m in members)
+        needed = len(members) if operation.voluntary else len(members) // 2 + 1
+        if well < needed:
+            text = (
+                f"{vm.name} of control plane {spread.name} moves while {well} of"
+                f" {len(members)} members run; {needed} are needed"
+            )
+            self._findings.broken("I8", text)
+
+    # Voluntary moves
+
+    def _voluntary(self, operation: Operation, vm: Vm, spread: AvailabilitySet) -> None:
+        book, findings = self._book, self._findings
+        transit = bool(vm.transit)
+        self._cooldown(vm, transit=transit)
+        lost = sorted(
+            v.name
+            for v in book.vms.values()
+            if v.state is VmState.LOST and v.wanted and v.retry_at <= book.now()
+        )
+        if lost:
+            text = f"{vm.name} was moved by choice while {lost[0]} waits for its restart"
+            findings.broken("I13", text)
+        if operation.src not in book.hosts or operation.dst not in book.hosts:
+            return
+        self._gains(operation, vm, spread, transit=transit)
+        self._own_domains(operation, vm, spread)
+        self._survival(operation, vm)
+
+    def _cooldown(self, vm: Vm, *, transit: bool) -> None:
+        last = self._moved_at.get(vm.name)
+        cooldown = self._book.policy.timers.move_cooldown
+        now = self._site.world.now
+        if last is not None and now - last < cooldown - _EPSILON_S and not transit:
+            text = f"{vm.name} was moved by choice again after {now - last:.1f} s"
+            self._findings.broken("I13", text)
+
+    def arrived(self, vm: Vm) -> None:
+        """A voluntary move of a VM ended well."""
+        self._moved_at[vm.name] = self._site.world.now
+
+    def _gains(
+        self, operation: Operation, vm: Vm, spread: AvailabilitySet, *, transit: bool
+    ) -> None:
+        """I6. The record counts the VM on its destination already: judge the way back."""
+        book = self._book
+        back = book.gain(spread, operation.dst, operation.src)
+        forth = tuple(-change for change in back)
+        goes_home = book.policy.rebalance is RebalanceMode.HOME and operation.dst == vm.home
+        if forth > (0,) * len(forth) and not transit and not goes_home:
+            text = (
+                f"the move of {vm.name} from {operation.src} to {operation.dst} makes"
+                f" {spread.name} less even (sums of squares change by {forth})"
+            )
+            self._findings.broken("I6", text)
+
+    def _own_domains(self, operation: Operation, vm: Vm, spread: AvailabilitySet) -> None:
+        if spread.adopt_new_domains or not spread.generations:
+            return
+        config = spread.generations[min(vm.generation, len(spread.generations) - 1)]
+        host = self._book.hosts[operation.dst]
+        foreign = [domain_of(host, level) for level in spread.levels]
+        foreign = [domain for domain in foreign if domain not in config]
+        if foreign:
+            text = (
+                f"{vm.name} was moved by choice to {foreign[0]}, which joined after it was admitted"
+            )
+            self._findings.broken("I15", text)
+
+    def _survival(self, operation: Operation, vm: Vm) -> None:
+        book = self._book
+        after = Snapshot("", 0.0, book.hosts, book.sets, book.vms, book.policy)
+        before = after.with_vms([_rested(vm, operation.src)])
+        if not survives_any_host(before):
+            return
+        if not survives_any_host(after.with_vms([_rested(vm, operation.dst)])):
+            text = (
+                f"the move of {vm.name} from {operation.src} to {operation.dst} leaves the"
+                " group unable to lose a host"
+            )
+            self._findings.broken("I9", text)
+
+
+def _rested(vm: Vm, host: str) -> Vm:
+    """The VM as if it simply ran on a host."""
+    return replace(vm, host=host, operation=None, state=VmState.RUNNING)
+
+
+def _moves(operation: Operation | None) -> bool:
+    return operation is not None and operation.verb in _MOVES
