@@ -13,7 +13,7 @@ BYTES_MAX = 1 << 60
 SECONDS_MAX = 366 * 24 * 3600
 
 BYTES_PATTERN = r"^[0-9]{1,19}(Ki|Mi|Gi|Ti)?$"
-DURATION_PATTERN = r"^(?=[0-9])([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$"
+DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h)){1,4}$"
 SHARE_PATTERN = r"^(100|[0-9]{1,2})%$"
 
 BYTES_EXPECTED = "a whole number with Ki, Mi, Gi or Ti, such as 64Gi"
@@ -22,11 +22,12 @@ SHARE_EXPECTED = "a share from 0% to 100%, such as 30%"
 
 _BYTES = re.compile(BYTES_PATTERN, re.ASCII)
 _DURATION = re.compile(DURATION_PATTERN, re.ASCII)
+_DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)", re.ASCII)
 _SHARE = re.compile(SHARE_PATTERN, re.ASCII)
 _NEAR_BYTES = re.compile(r"^([0-9]{1,15})(?:\.([0-9]{1,6}))?\s*([kmgt]?)i?b?$", re.ASCII | re.I)
 _NEAR_DURATION = re.compile(r"^([0-9]{1,9})\s*(ms|s|m|h|sec|min|hours?|d|days?)?$", re.ASCII | re.I)
 _BINARY = {"": 1, "Ki": KIB, "Mi": MIB, "Gi": GIB, "Ti": TIB}
-_MILLISECONDS = (3_600_000, 60_000, 1_000, 1)
+_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 class QuantityError(ValueError):
@@ -71,13 +72,11 @@ def whole_units(text: str | int, unit: int) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds. Units go from large to small, each once: ``1h30m``. Raises QuantityError."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
+    """Seconds; parts add up: ``1h30m``. Raises QuantityError."""
+    if _DURATION.fullmatch(text) is None:
         raise QuantityError(DURATION_EXPECTED, _mend_duration(text.strip()))
-    total = 0
-    for part, size in zip(match.groups(), _MILLISECONDS, strict=True):
-        total += int(part.rstrip("hms")) * size if part else 0
+    parts = _DURATION_PART.findall(text)
+    total = sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
     if total > SECONDS_MAX * 1000:
         raise QuantityError(f"at most {format_duration(SECONDS_MAX)}")
     return total / 1000
@@ -86,10 +85,10 @@ def parse_duration(text: str) -> float:
 def format_duration(seconds: float) -> str:
     """The shortest exact form, with the largest unit that divides."""
     milliseconds = round(seconds * 1000)
-    for suffix, size in zip(("h", "m", "s"), _MILLISECONDS, strict=False):
+    for suffix, size in _MILLISECONDS.items():
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{suffix}"
-    return f"{milliseconds}ms" if milliseconds else "0s"
+    return "0s"
 
 
 def parse_share(text: str) -> float:

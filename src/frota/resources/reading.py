@@ -1,0 +1,76 @@
+"""YAML text to plain values, with the line and column of every value and key.
+
+The parser's events are walked with an own stack (``building``). The node composer of
+libyaml would recurse: a deeply nested text ends the process with a segmentation fault,
+and it is four times slower. After an error in one document reading goes on with the
+next, so that what is wrong in all of them is reported at once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+from frota.resources.building import Builder, Document
+from frota.resources.errors import Problem
+from frota.resources.syntax import explain, unreadable
+
+TEXT_MOST = 64 * 1024 * 1024  # characters of one file
+_SYNTAX_ERRORS_MOST = 100  # of one file; then reading of it stops
+_DOCUMENT_MARK = re.compile(r"---(\s|$)")
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one file holds: its non-empty documents in order, and what is wrong so far."""
+
+    documents: tuple[Document, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(file: str, text: str) -> Reading:
+    """Read one file. Never raises for anything that the text holds."""
+    if len(text) > TEXT_MOST:
+        expected = f"at most {TEXT_MOST} characters in one file"
+        found = f"{len(text)} characters"
+        return Reading((), (Problem(file, 1, 1, "", expected, found, "split the file"),))
+    problems = unreadable(file, text)
+    if problems:
+        return Reading((), tuple(problems))
+    builder = Builder(file)
+    _read_documents(file, text, builder)
+    if not builder.documents and not builder.problems:
+        expected = "a document with apiVersion, kind, metadata and spec"
+        builder.problems.append(Problem(file, 1, 1, "", expected, "an empty file"))
+    return Reading(tuple(builder.documents), tuple(builder.problems))
+
+
+def _read_documents(file: str, text: str, builder: Builder) -> None:
+    lines: list[str] = []
+    part, first = text, 0  # what is still to be read, and its first line in the file
+    for _ in range(_SYNTAX_ERRORS_MOST):
+        builder.begin(first)
+        try:
+            for event in yaml.parse(part, Loader=yaml.CSafeLoader):
+                builder.take(event)
+        except yaml.MarkedYAMLError as error:
+            lines = lines or _LINE_END.split(text)
+            builder.problems.append(explain(file, error, lines, first))
+        except yaml.YAMLError as error:
+            found = f"text that cannot be read: {type(error).__name__}"
+            builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
+            return
+        else:
+            return
+        # "---" at the start of a line begins a document, whatever stands before it.
+        begun = max(builder.document_line, first)
+        marks = (n for n in range(begun + 1, len(lines)) if _DOCUMENT_MARK.match(lines[n]))
+        first = next(marks, -1)
+        if first < 0:
+            return
+        part = "\n".join(lines[first:])
+    found = f"{_SYNTAX_ERRORS_MOST} documents that are not; the rest of the file was not read"
+    builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
