@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from frota.model.availability import AvailabilitySet, Level
+from frota.model.availability import AvailabilitySet, Level, Verdict
 from frota.model.host import Host, Size
 from frota.model.policy import Policy
 from frota.model.vm import Operation, Vm, VmState
@@ -43,6 +43,7 @@ class Book:
         self.hosts: dict[str, Host] = {}
         self.sets: dict[str, AvailabilitySet] = {}
         self.vms: dict[str, Vm] = {}
+        self.verdicts: dict[str, Verdict] = {}
         self.used: dict[str, Usage] = {}
         self.seats: dict[str, dict[str, int]] = {}
         self.flying: dict[str, Operation] = {}
@@ -53,31 +54,33 @@ class Book:
             value = write.value
             kind = type(value)
             if kind is Vm:
-                before = self.vms.get(write.name)
+                before = self.vms.get(value.name)
                 self._vm(before, value)
                 yield before, value
             elif kind is Host:
-                old_host = self.hosts.get(write.name)
-                self.hosts[write.name] = value
+                old_host = self.hosts.get(value.name)
+                self.hosts[value.name] = value
                 yield old_host, value
             elif kind is AvailabilitySet:
-                old_set = self.sets.get(write.name)
-                self.sets[write.name] = value
+                old_set = self.sets.get(value.name)
+                self.sets[value.name] = value
                 yield old_set, value
+            elif kind is Verdict:
+                self.verdicts[value.set] = value
             elif value is None:
-                yield from self._deleted(write.kind, write.name)
+                yield from self._deleted(write.kind, write.name.rpartition("/")[2])
 
     def _deleted(self, kind: str, name: str) -> Iterator[tuple[object, object]]:
-        """A delete names only the kind: the mirror knows what it was."""
-        if "vm" in kind.lower() or "machine" in kind.lower():
-            gone = self.vms.get(name)
-            if gone is not None:
-                self._vm(gone, None)
-                yield gone, None
-        elif kind.lower() == "host" and name in self.hosts:
+        if kind == "VirtualMachine" and name in self.vms:
+            gone = self.vms[name]
+            self._vm(gone, None)
+            yield gone, None
+        elif kind == "Host" and name in self.hosts:
             yield self.hosts.pop(name), None
-        elif "set" in kind.lower() and name in self.sets:
+        elif kind == "AvailabilitySet" and name in self.sets:
             yield self.sets.pop(name), None
+        elif kind == "Verdict":
+            self.verdicts.pop(name, None)
 
     def _vm(self, before: Vm | None, after: Vm | None) -> None:
         if before is not None:
