@@ -34,6 +34,7 @@ class Blocker(StrEnum):
     CAPACITY = "Capacity"
     PINNED = "Pinned"
     MOVE_FAILING = "MoveFailing"
+    N1 = "N1"  # the move would leave the group unable to lose a host
     COOLDOWN_OR_THROTTLE = "CooldownOrThrottle"
     QUORUM_GUARD = "QuorumGuard"
     CONFIG_STALE = "ConfigStale"
@@ -43,8 +44,13 @@ CONTROL_PLANE = "control-plane"
 
 
 def domain_of(host: Host, level: Level) -> str:
-    """The fault domain of a host at one level: ``rack/NAME`` or ``host/NAME``."""
-    return f"rack/{host.rack}" if level is Level.RACK else f"host/{host.name}"
+    """The fault domain of a host at one level: ``rack/NAME`` or ``host/NAME``.
+
+    A host that joins again after it was removed for good is a new domain (``~2``).
+    """
+    if level is Level.RACK:
+        return f"rack/{host.rack}"
+    return f"host/{host.name}" if host.tenure == 1 else f"host/{host.name}~{host.tenure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,9 @@ class AvailabilitySet:
     removed: tuple[str, ...] = ()
     adopt_new_domains: bool = False
     deleting: bool = False
+    redeploy: bool = False  # an operator asked for it
     successor_of: str = ""  # the set that this one replaces in a redeploy
+    next_number: int = 1  # of the next member's name; numbers are never used twice
 
     @property
     def control_plane(self) -> bool:

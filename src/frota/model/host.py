@@ -83,6 +83,7 @@ class Host:
     cleared: bool = False  # an operator ended the quarantine
     before: HostState = HostState.UP  # the state left for Suspect; a beat goes back to it
     until: float = 0.0  # end of quarantine
+    tenure: int = 1  # how many times a host of this name joined the group
     reason: str = ""
     cause_id: str = ""
 

@@ -13,7 +13,8 @@ class Step:
 
     ``layer`` orders acts: those of one layer may run side by side; a layer starts
     when the room it needs has been made by those before it. ``via`` is true for the
-    first half of a swap that goes through a third host (``final`` is then its end).
+    first half of a swap that goes through a third host: where the VM is to end.
+    ``rejected`` are places that were looked at and not taken, each with its reason.
     """
 
     verb: Verb
@@ -23,6 +24,7 @@ class Step:
     reason: str
     layer: int = 0
     final: str = ""
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,161 @@
+"""From what is declared to records: hosts that should be members, sets, VMs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from frota.controllers.desired import ClusterSpec, HostSpec, RoleSpec
+from frota.controllers.draft import Draft
+from frota.model.availability import domain_of
+from frota.model.decision import Stage
+from frota.model.host import Capacity, Host, HostState, Intent
+from frota.model.vm import VmState
+from frota.planners.population import Role, populate
+
+_NOTHING = Capacity(0, 0, 0)
+_IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
+
+
+def declare_hosts(draft: Draft, new_cause: Callable[[], str]) -> None:
+    """Make records for hosts that were added; a name that was removed joins anew."""
+    for spec in draft.spec.hosts:
+        old = draft.hosts.get(spec.name)
+        if old is not None and old.state is not HostState.REMOVED:
+            if old.rack != spec.rack:
+                draft.hosts[spec.name] = replace(old, rack=spec.rack)
+            continue
+        cause = new_cause()
+        draft.hosts[spec.name] = _joining(spec, old, draft.now, cause)
+        draft.story.tell(Stage.CAUSE, cause, f"Host/{spec.name}", "HostAdded", "was declared")
+
+
+def _joining(spec: HostSpec, old: Host | None, now: float, cause: str) -> Host:
+    return Host(
+        name=spec.name,
+        rack=spec.rack,
+        capacity=spec.capacity() or _NOTHING,
+        state=HostState.JOINING,
+        since=now,
+        tenure=old.tenure + 1 if old is not None else 1,
+        cause_id=cause,
+    )
+
+
+def expand_sets(draft: Draft) -> None:
+    """Sets learn of domains that joined, and of those that are gone for good."""
+    levels = {level for spread in draft.sets.values() for level in spread.levels}
+    members = [host for host in draft.hosts.values() if host.member]
+    joined = {
+        level: frozenset(domain_of(h, level) for h in members if h.state is not HostState.JOINING)
+        for level in levels
+    }
+    present = {level: frozenset(domain_of(h, level) for h in members) for level in levels}
+    for spread in list(draft.sets.values()):
+        config = spread.generations[-1]
+        now = frozenset().union(*(joined[level] for level in spread.levels))
+        there = frozenset().union(*(present[level] for level in spread.levels))
+        if now <= config and config <= there.union(spread.removed):
+            continue
+        changed = spread
+        if not now <= config:
+            changed = replace(changed, generations=(*spread.generations, config | now))
+        gone = tuple(sorted(config - there - set(spread.removed)))
+        if gone:
+            changed = replace(changed, removed=(*spread.removed, *gone))
+        draft.sets[spread.name] = changed
+        _tell_expansion(draft, spread.name, now - config, gone)
+
+
+def _tell_expansion(
+    draft: Draft, name: str, joined: frozenset[str], gone: tuple[str, ...]
+) -> None:
+    cause = next((h.cause_id for h in draft.hosts.values() if h.since == draft.now), "")
+    subject = f"AvailabilitySet/{name}"
+    if joined:
+        text = f"{', '.join(sorted(joined))} joined; old members stay where they are"
+        draft.story.tell(Stage.DECISION, cause, subject, "ConfigExpanded", text)
+    if gone:
+        text = f"{', '.join(gone)} lost for good: Unhealthy until redeployed"
+        draft.story.tell(Stage.DECISION, cause, subject, "DomainRemoved", text)
+
+
+def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
+    """Create, scale, replace and retire VMs and sets as the clusters ask."""
+    if not any(h.member and h.state is not HostState.JOINING for h in draft.hosts.values()):
+        return  # sets are configured with the hosts that are there: wait for the first
+    roles = [_role(c, r) for c in draft.clusters.values() for r in c.roles]
+    snapshot = draft.snapshot()
+    order = max((vm.order for vm in draft.vms.values()), default=0) + 1
+    found = populate(roles, snapshot, order)
+    if not (found.sets or found.vms or found.gone_sets or found.unwanted):
+        return
+    cause = new_cause()
+    for spread in found.sets:
+        if spread.name not in draft.sets:
+            draft.story.tell(
+                Stage.CAUSE, cause, f"AvailabilitySet/{spread.name}", "SetDeclared", "made"
+            )
+        draft.sets[spread.name] = spread
+    for name in found.gone_sets:
+        draft.sets.pop(name)
+        draft.verdicts.pop(name, None)
+        draft.story.tell(Stage.OUTCOME, cause, f"AvailabilitySet/{name}", "SetDeleted", "gone")
+    for vm in found.vms:
+        if vm.name not in draft.vms:
+            text = f"wanted by set {vm.set}"
+            draft.story.tell(Stage.CAUSE, cause, f"VirtualMachine/{vm.name}", "Declared", text)
+            vm = replace(vm, cause_id=cause)  # noqa: PLW2901 - the same VM, with its cause
+        draft.vms[vm.name] = vm
+    for name in found.unwanted:
+        draft.vms[name] = replace(draft.vms[name], wanted=False, cause_id=cause)
+        text = "no longer wanted"
+        draft.story.tell(Stage.DECISION, cause, f"VirtualMachine/{name}", "ScaledDown", text)
+
+
+def forget_idle(draft: Draft) -> None:
+    """Delete records of unwanted VMs that run nowhere."""
+    for vm in list(draft.vms.values()):
+        if not vm.wanted and vm.operation is None and vm.state in _IDLE:
+            del draft.vms[vm.name]
+            draft.story.tell(
+                Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{vm.name}", "Deleted", "it ran nowhere"
+            )
+
+
+def unhost_removed(draft: Draft) -> None:
+    """Homes on hosts that are gone for good are no homes any more."""
+    for name in draft.removed:
+        for vm in list(draft.vms.values()):
+            if vm.home == name:
+                home = vm.host if vm.host != name else ""
+                draft.vms[vm.name] = replace(vm, home=home)
+
+
+def _role(cluster: ClusterSpec, role: RoleSpec) -> Role:
+    return Role(
+        cluster=cluster.name,
+        role=role.role,
+        set_name=role.set_name,
+        vm_prefix=role.vm_prefix,
+        count=role.count,
+        size=role.size,
+        priority=role.priority,
+        mobility=role.mobility,
+        levels=role.levels,
+        adopt_new_domains=role.adopt_new_domains,
+    )
+
+
+def adopt_domains(draft: Draft) -> None:
+    """Members of sets that adopt new domains belong to the latest configuration."""
+    latest = {
+        name: len(spread.generations) - 1
+        for name, spread in draft.sets.items()
+        if spread.adopt_new_domains
+    }
+    if not latest:
+        return
+    for vm in list(draft.vms.values()):
+        if vm.generation < latest.get(vm.set, -1):
+            draft.vms[vm.name] = replace(vm, generation=latest[vm.set])

@@ -1,0 +1,90 @@
+"""The working copy of a group's records during one reconcile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+from frota.controllers.desired import ClusterSpec, GroupSpec
+from frota.controllers.records import HOST, SET, VERDICT, VM, Records
+from frota.controllers.story import Story
+from frota.model.availability import AvailabilitySet, Verdict
+from frota.model.host import Host
+from frota.model.sight import HostView
+from frota.model.snapshot import Snapshot
+from frota.model.vm import Operation, Verb, Vm, VmState
+
+
+@dataclass(slots=True)
+class Draft:
+    """Records as they will be written, the views they were judged by, and what is to be
+    done once they are written. ``again_at`` is the next time to look, if nothing happens."""
+
+    spec: GroupSpec
+    clusters: Mapping[str, ClusterSpec]
+    now: float
+    story: Story
+    hosts: dict[str, Host]
+    sets: dict[str, AvailabilitySet]
+    vms: dict[str, Vm]
+    verdicts: dict[str, Verdict]
+    views: dict[str, HostView] = field(default_factory=dict)
+    storm: str = ""
+    again_at: float = inf
+    settled: list[str] = field(default_factory=list)
+    overdue: list[str] = field(default_factory=list)
+    probe: tuple[str, ...] = ()
+    kill: tuple[str, ...] = ()
+    forget: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
+
+    @classmethod
+    def of(
+        cls,
+        records: Records,
+        spec: GroupSpec,
+        clusters: Mapping[str, ClusterSpec],
+        now: float,
+    ) -> Draft:
+        """A draft that equals the records."""
+        return cls(
+            spec,
+            clusters,
+            now,
+            Story(spec.name, now),
+            dict(records.hosts),
+            dict(records.sets),
+            dict(records.vms),
+            dict(records.verdicts),
+        )
+
+    def snapshot(self) -> Snapshot:
+        """What a planner may look at. Valid until the draft changes."""
+        return Snapshot(
+            self.spec.name, self.now, self.hosts, self.sets, self.vms, self.spec.policy
+        )
+
+    def values(self) -> dict[str, Mapping[str, Any]]:
+        """The records by kind, for the commit."""
+        return {HOST: self.hosts, SET: self.sets, VM: self.vms, VERDICT: self.verdicts}
+
+    def wake_at(self, when: float) -> None:
+        """Look again at a time, if not before."""
+        self.again_at = min(self.again_at, when)
+
+    def begin(self, vm: Vm, operation: Operation, final: str = "") -> None:
+        """Record that an operation is ordered. It is carried out after the commit."""
+        states = {Verb.START: VmState.STARTING, Verb.STOP: VmState.STOPPING}
+        starts = operation.verb is Verb.START
+        self.vms[vm.name] = replace(
+            vm,
+            state=states.get(operation.verb, VmState.MIGRATING),
+            host=operation.dst if starts else vm.host,
+            epoch=operation.epoch if starts else vm.epoch,
+            operation=operation,
+            transit=final or vm.transit,
+            reason="",
+            cause_id=operation.cause_id,
+        )

@@ -1,0 +1,192 @@
+"""The controller of one host group: observe, plan, write down, act.
+
+Level-based: every pass starts from what is stored and what is seen, never from what an
+event said. Whatever is to be done is first on record; a killed controller finds it there
+and orders it again under the same operation id.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from frota.controllers import declare, moves, observe
+from frota.controllers.desired import (
+    ClusterSpec,
+    GroupSpec,
+    definition,
+    desired_cluster,
+    desired_group,
+)
+from frota.controllers.draft import Draft
+from frota.controllers.kills import Kills
+from frota.controllers.records import APPROVAL, Records
+from frota.controllers.status import update_verdicts
+from frota.model.definition import Definition
+from frota.model.host import Capacity, HostState
+from frota.model.vm import Vm
+from frota.ports.clock import Clock
+from frota.ports.fence import Fence
+from frota.ports.hypervisor import Hypervisor
+from frota.ports.store import Conflict, Store
+from frota.ports.witness import Witness
+from frota.runtime.cause import CauseIds
+from frota.runtime.result import Result
+
+
+class HostGroupController:
+    """Keeps one host group as declared. One instance acts on a group at a time."""
+
+    def __init__(  # noqa: PLR0913 - every port it may touch, by name
+        self,
+        group: str,
+        *,
+        store: Store,
+        hypervisor: Hypervisor,
+        fence: Fence,
+        witness: Witness,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._group = group
+        self._records = Records(store, group)
+        self._hypervisor = hypervisor
+        self._fence = fence
+        self._witness = witness
+        self._clock = clock
+        self._ids = CauseIds(rng)
+        self._kills = Kills()
+        self._agenda = moves.Agenda()
+        self._ordered: set[str] = set()
+        self._capacities: dict[str, tuple[Capacity, Capacity | None]] = {}
+        self._attached: dict[str, object] = {}
+        self._spec: GroupSpec | None = None
+        self._spec_of: Mapping[str, Any] | None = None
+        self._clusters: dict[str, tuple[Mapping[str, Any], ClusterSpec]] = {}
+
+    def reconcile(self) -> Result:
+        """One pass. Raises StoreFull when the disk is full; nothing was done then."""
+        records = self._records
+        records.refresh()
+        spec = self._read_spec()
+        if spec is None:
+            return Result()
+        now = self._clock.now()
+        draft = Draft.of(records, spec, self._read_clusters(), now)
+        outcomes = self._hypervisor.outcomes()
+        declare.declare_hosts(draft, self._ids.new)
+        self._attach(draft)
+        observe.look(draft, self._hypervisor, self._capacities)
+        left = observe.judge_hosts(draft, self._fence, self._witness, self._ids.new)
+        observe.find_vms(draft, outcomes)
+        declare.unhost_removed(draft)
+        declare.expand_sets(draft)
+        declare.adopt_domains(draft)
+        declare.declare_population(draft, self._ids.new)
+        declare.forget_idle(draft)
+        moves.stop_unwanted(draft, self._ids)
+        moves.start_waiting(draft, self._ids)
+        moves.drain(draft, self._ids)
+        moves.rebalance(draft, self._agenda, self._ids, records.values[APPROVAL].keys())
+        moves.wake_for_retries(draft)
+        kills = self._kills.plan(left, outcomes, draft)
+        update_verdicts(draft)
+        try:
+            written = records.commit(draft.values(), draft.story.lines, self._shorter(draft))
+        except Conflict:
+            self._agenda.drop()
+            return Result(now)  # somebody wrote first: look again
+        self._act(draft)
+        for operation in kills:
+            self._hypervisor.order(operation, None)
+        return self._result(draft, written)
+
+    def _result(self, draft: Draft, written: bool) -> Result:
+        """When to look again: at the next deadline, at the latest at the next audit."""
+        if written and draft.again_at <= draft.now:
+            return Result(draft.now)
+        audit = draft.now + draft.spec.policy.timers.audit
+        return Result(min(draft.again_at if draft.again_at > draft.now else inf, audit))
+
+    def _read_spec(self) -> GroupSpec | None:
+        document = self._records.document
+        if document is not self._spec_of:
+            self._spec_of = document
+            self._spec = None if document is None else desired_group(document)
+            self._capacities.clear()
+        return self._spec
+
+    def _read_clusters(self) -> dict[str, ClusterSpec]:
+        documents = self._records.clusters
+        for name, document in documents.items():
+            known = self._clusters.get(name)
+            if known is None or known[0] is not document:
+                self._clusters[name] = (document, desired_cluster(document))
+        for name in self._clusters.keys() - documents.keys():
+            del self._clusters[name]
+        return {name: self._clusters[name][1] for name in sorted(self._clusters)}
+
+    def _attach(self, draft: Draft) -> None:
+        wanted = {
+            spec.name: spec.address
+            for spec in draft.spec.hosts
+            if draft.hosts[spec.name].state is not HostState.REMOVED
+        }
+        if wanted == self._attached:
+            return
+        for name in self._attached.keys() - wanted.keys():
+            self._hypervisor.detach(name)
+        for name, address in wanted.items():
+            if self._attached.get(name) != address:
+                self._hypervisor.attach(address)
+        self._attached = dict(wanted)
+
+    def _shorter(self, draft: Draft) -> Mapping[str, Any] | None:
+        """The HostGroup without the hosts that were removed for good in this pass."""
+        document = self._records.document
+        if not draft.removed or document is None:
+            return None
+        spec = document["spec"]
+        hosts = [host for host in spec["hosts"] if host["name"] not in draft.removed]
+        return {**document, "spec": {**spec, "hosts": hosts}}
+
+    def _act(self, draft: Draft) -> None:
+        """Carry out what is now on record. Every call may be repeated without harm."""
+        for host in draft.forget:
+            self._fence.forget(host)
+        for host in draft.removed:
+            self._fence.forget(host)
+        for name in draft.probe:
+            self._fence.probe(name, draft.hosts[name].incarnation)
+        for name in draft.kill:
+            self._fence.kill(name, draft.hosts[name].incarnation)
+        open_operations: set[str] = set()
+        for vm in draft.vms.values():
+            operation = vm.operation
+            if operation is None:
+                continue
+            open_operations.add(operation.id)
+            if operation.id not in self._ordered:
+                self._ordered.add(operation.id)
+                self._hypervisor.order(operation, self._definition(vm, draft))
+        for identity in draft.overdue:
+            self._hypervisor.cancel(identity)
+        for identity in draft.settled:
+            self._hypervisor.settle(identity)
+        self._ordered &= open_operations
+
+    def _definition(self, vm: Vm, draft: Draft) -> Definition | None:
+        """How the VM is built now; None when its pool is no longer declared."""
+        spread = draft.sets.get(vm.set)
+        cluster = draft.clusters.get(spread.cluster) if spread is not None else None
+        if spread is None or cluster is None:
+            return None
+        role = next((role for role in cluster.roles if role.role == spread.role), None)
+        if role is None:
+            return None
+        number = int(vm.name.rpartition("-")[2])
+        built = definition(cluster, role, number, draft.spec.disks)
+        return built if built.size == vm.size else replace(built, size=vm.size)

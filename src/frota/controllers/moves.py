@@ -1,0 +1,278 @@
+"""From plans to operations: starts, stops, drains and rebalancing, as far as allowed now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from frota.controllers.draft import Draft
+from frota.model.decision import Stage
+from frota.model.host import HostState
+from frota.model.plan import Plan, Refusal, Step
+from frota.model.vm import Operation, Verb, Vm, VmState
+from frota.planners.placement.drain import plan_drain
+from frota.planners.placement.ledger import Ledger
+from frota.planners.placement.rebalance import plan_rebalance
+from frota.planners.placement.starts import plan_starts, preemptions, reason_of_refusal
+from frota.planners.placement.throttle import admit
+from frota.planners.placement.verdict import movable
+from frota.runtime.cause import CauseIds
+
+_SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
+_STOPPABLE = frozenset({VmState.RUNNING, VmState.STOPPED})
+
+
+@dataclass(slots=True)
+class Agenda:
+    """The rest of a rebalance plan that is being carried out.
+
+    Kept in memory only: after a restart, or when anything about hosts or sets changed,
+    the rest is dropped and planned anew from what is.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    basis: object = None
+    cause_id: str = ""
+    held: str = ""  # the hash of a plan that waits for an approval
+
+    def drop(self) -> None:
+        """Forget the rest."""
+        self.steps.clear()
+        self.basis = None
+
+
+def begin(draft: Draft, step: Step, ids: CauseIds, cause: str, *, voluntary: bool = False) -> None:
+    """Turn a step into an operation on record, and journal it."""
+    vm = draft.vms[step.vm]
+    fresh_copy = step.verb in (Verb.START, Verb.COLD)
+    operation = Operation(
+        id=f"{step.verb.value}-{vm.name}-{ids.new()}",
+        verb=step.verb,
+        vm=vm.name,
+        src=step.src,
+        dst=step.dst,
+        epoch=vm.epoch + 1 if fresh_copy else vm.epoch,
+        voluntary=voluntary,
+        since=draft.now,
+        cause_id=cause,
+    )
+    draft.begin(vm, operation, step.final)
+    where = f"on {step.dst}" if not step.src else f"{step.src} -> {step.dst}".rstrip("-> ")
+    draft.story.tell(
+        Stage.ACTION,
+        cause,
+        f"VirtualMachine/{vm.name}",
+        step.verb.value.capitalize(),
+        f"{step.verb.value} {where}: {step.reason}",
+        step.rejected,
+    )
+
+
+def start_waiting(draft: Draft, ids: CauseIds) -> None:
+    """Start all that wait and fit; mark and explain the rest."""
+    snapshot = draft.snapshot()
+    plan = plan_starts(snapshot, Ledger(snapshot))
+    for step in plan.steps:
+        begin(draft, step, ids, draft.vms[step.vm].cause_id or ids.new())
+    for refusal in plan.refusals:
+        _unplaceable(draft, refusal)
+    for warning in plan.warnings:
+        draft.story.tell(
+            Stage.DECISION, "", f"HostGroup/{draft.spec.name}", "N1Infeasible", warning
+        )
+    if plan.refusals and draft.spec.policy.preempt:
+        for step in preemptions(snapshot, plan.ledger, plan.refusals):
+            begin(draft, step, ids, draft.vms[step.vm].cause_id or ids.new())
+
+
+def _unplaceable(draft: Draft, refusal: Refusal) -> None:
+    vm = draft.vms[refusal.subject]
+    word = reason_of_refusal(vm, refusal)
+    reason = f"{word}: {refusal.message}"
+    if vm.state is VmState.UNPLACEABLE and vm.reason.startswith(word):
+        return  # said already
+    draft.vms[vm.name] = replace(vm, state=VmState.UNPLACEABLE, reason=reason)
+    draft.story.tell(
+        Stage.DECISION, vm.cause_id, f"VirtualMachine/{vm.name}", "Unplaceable", reason
+    )
+
+
+def stop_unwanted(draft: Draft, ids: CauseIds) -> None:
+    """Stop VMs that are no longer wanted, or that were halted by agreement."""
+    for vm in list(draft.vms.values()):
+        halting = vm.halted and vm.state is VmState.RUNNING
+        leaving = not vm.wanted and vm.state in _STOPPABLE
+        if (halting or leaving) and vm.operation is None and vm.retry_at <= draft.now:
+            why = "halted by agreement" if halting and vm.wanted else "no longer wanted"
+            begin(draft, Step(Verb.STOP, vm.name, vm.host, "", why), ids, vm.cause_id)
+
+
+def drain(draft: Draft, ids: CauseIds) -> None:
+    """Move VMs off draining hosts, as many at a time as the throttle allows."""
+    snapshot = draft.snapshot()
+    steps, refusals = plan_drain(snapshot, Ledger(snapshot))
+    if not steps and not refusals:
+        return
+    admitted, _ = admit(steps, snapshot, voluntary=False)
+    for step in admitted:
+        begin(draft, step, ids, draft.hosts[step.src].cause_id)
+    for refusal in refusals:
+        vm = draft.vms[refusal.subject]
+        reason = f"{refusal.reason}: {refusal.message}"
+        if vm.reason != reason:
+            draft.vms[vm.name] = replace(vm, reason=reason)
+            cause = draft.hosts[vm.host].cause_id
+            draft.story.tell(
+                Stage.DECISION, cause, f"VirtualMachine/{vm.name}", refusal.reason, reason
+            )
+
+
+def failover_pending(draft: Draft) -> bool:
+    """Whether something more pressing than evenness is going on."""
+    if draft.storm or any(host.state in _SILENT for host in draft.hosts.values()):
+        return True
+    return any(
+        vm.state is VmState.LOST
+        or (vm.operation is not None and vm.operation.verb is Verb.START and vm.epoch > 1)
+        for vm in draft.vms.values()
+    )
+
+
+def rebalance(
+    draft: Draft, agenda: Agenda, ids: CauseIds, approvals: Collection[str]
+) -> None:
+    """Carry on with the agenda, or make one; start what may start now."""
+    basis = _basis(draft)
+    moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
+    if failover_pending(draft):
+        agenda.drop()
+        return
+    snapshot = draft.snapshot()
+    if agenda.steps and (agenda.basis != basis or not _still_true(agenda.steps, draft)):
+        agenda.drop()
+    if not agenda.steps:
+        if moving:
+            return
+        plan = plan_rebalance(snapshot)
+        if not plan.steps:
+            _wake_when_rested(draft)
+            return
+        if not _within_brake(draft, plan, agenda, approvals):
+            return
+        agenda.steps, agenda.basis = list(plan.steps), basis
+        agenda.cause_id = _cause_of_rebalance(draft) or ids.new()
+        _tell_plan(draft, plan, agenda.cause_id)
+    admitted, _ = admit(_open_steps(agenda.steps, draft), snapshot, voluntary=True)
+    for step in admitted:
+        begin(draft, step, ids, agenda.cause_id, voluntary=True)
+        agenda.steps.remove(step)
+    if agenda.steps and not admitted and not moving:
+        _wake_when_rested(draft)
+
+
+def _open_steps(steps: Iterable[Step], draft: Draft) -> list[Step]:
+    """Steps of the lowest layer left; a layer waits until the one before has ended."""
+    under_way = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
+    steps = list(steps)
+    first = min((step.layer for step in steps), default=0)
+    if under_way and any(step.layer > first or _waits(step, draft) for step in steps):
+        return [step for step in steps if step.layer == first and not _waits(step, draft)]
+    return [step for step in steps if step.layer == first]
+
+
+def _waits(step: Step, draft: Draft) -> bool:
+    return draft.vms[step.vm].operation is not None
+
+
+def _still_true(steps: Iterable[Step], draft: Draft) -> bool:
+    """Whether every step left is still about the world as it is.
+
+    A VM may have several steps (a swap by way of a third host): only its first is checked.
+    """
+    seen: set[str] = set()
+    snapshot = draft.snapshot()
+    for step in steps:
+        if step.vm in seen:
+            continue
+        seen.add(step.vm)
+        vm = draft.vms.get(step.vm)
+        if vm is None:
+            return False
+        if vm.operation is not None and vm.operation.voluntary:
+            continue  # its first half is under way
+        if vm.host != step.src or not movable(vm, snapshot):
+            return False
+    return True
+
+
+def _basis(draft: Draft) -> object:
+    """What a plan rests on beside the VMs' places: a change cancels the rest of it."""
+    hosts = tuple((h.name, h.state, h.tenure, h.capacity) for h in draft.hosts.values())
+    sets = tuple((s.name, len(s.generations), s.deleting) for s in draft.sets.values())
+    wanted = sum(vm.wanted for vm in draft.vms.values())
+    return hosts, sets, len(draft.vms), wanted
+
+
+def _within_brake(
+    draft: Draft, plan: Plan, agenda: Agenda, approvals: Collection[str]
+) -> bool:
+    """Whether a plan is small enough to begin without being asked, or was approved."""
+    policy = draft.spec.policy
+    running = sum(vm.state is VmState.RUNNING for vm in draft.vms.values())
+    moved = len({step.vm for step in plan.steps})
+    if moved <= max(policy.brake_least, policy.brake_share * running):
+        return True
+    digest = plan_hash(plan.steps)
+    if digest in approvals:
+        return True
+    if agenda.held != digest:
+        agenda.held = digest
+        text = (
+            f"{moved} of {running} VMs would move, more than the brake allows; "
+            f"to go on: frota approve {draft.spec.name} {digest}"
+        )
+        draft.story.tell(Stage.DECISION, "", f"HostGroup/{draft.spec.name}", "Braked", text)
+    return False
+
+
+def plan_hash(steps: Iterable[Step]) -> str:
+    """What an approval names: the moves and nothing else, so that it fits this plan only."""
+    text = "\n".join(f"{s.layer} {s.verb} {s.vm} {s.src} {s.dst} {s.final}" for s in steps)
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def _cause_of_rebalance(draft: Draft) -> str:
+    """The latest host event, if a set waits because of it."""
+    latest = max(draft.hosts.values(), key=lambda host: host.since, default=None)
+    return latest.cause_id if latest is not None else ""
+
+
+def _tell_plan(draft: Draft, plan: Plan, cause: str) -> None:
+    proof = plan.proof
+    moves = len({step.vm for step in plan.steps})
+    text = f"{moves} moves make the sets even"
+    if proof is not None and proof.holds:
+        text += f"; no plan needs fewer ({proof.method}, bound {proof.bound})"
+    rejected = [f"{r.subject}: {r.reason}: {r.message}" for r in plan.refusals]
+    draft.story.tell(
+        Stage.DECISION, cause, f"HostGroup/{draft.spec.name}", "Rebalance", text, rejected
+    )
+
+
+def _wake_when_rested(draft: Draft) -> None:
+    """Come back when the next VM may be moved, or tried, again."""
+    cooldown = draft.spec.policy.timers.move_cooldown
+    for vm in draft.vms.values():
+        for when in (vm.retry_at, vm.moved_at + cooldown):
+            if when > draft.now:
+                draft.wake_at(when)
+
+
+def wake_for_retries(draft: Draft) -> None:
+    """Come back when the next failed start, stop or move may be tried again."""
+    for vm in draft.vms.values():
+        if vm.operation is None and vm.retry_at > draft.now:
+            draft.wake_at(vm.retry_at)
+
+

@@ -1,0 +1,305 @@
+"""What became of each VM: reads views and ends of operations into the VMs' records.
+
+It decides nothing about places. Its one duty is to be right about what runs: a VM is
+Lost only when its host is proved dead, or when its host answers and shows no copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+
+from frota.model.host import Host, HostState
+from frota.model.policy import Timers
+from frota.model.sight import Copy, CopyState, HostView, Outcome
+from frota.model.snapshot import Snapshot
+from frota.model.vm import Operation, Verb, Vm, VmState
+
+_UNSURE = frozenset({HostState.ISOLATED, HostState.FENCING})
+_DEAD = frozenset({HostState.DOWN, HostState.REMOVED})
+_RAN = frozenset({VmState.RUNNING, VmState.UNMONITORED})
+_WAITING = frozenset({VmState.LOST, VmState.UNPLACEABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A copy that must not be there: ended by epoch, before its host serves again."""
+
+    host: str
+    vm: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """``changed`` VMs replace the old records, ``gone`` are deleted; ``settled``
+    outcomes are done with; ``overdue`` operations are to be cancelled."""
+
+    changed: tuple[Vm, ...] = ()
+    gone: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
+    again_at: float = inf
+
+
+def leftovers(
+    vms: Mapping[str, Vm], hosts: Mapping[str, Host], views: Mapping[str, HostView]
+) -> tuple[Leftover, ...]:
+    """All copies to be ended, on hosts that answer.
+
+    A copy of a VM that the records do not know is left alone: it may belong to another
+    Frota, or to a store that was lost.
+    """
+    found = []
+    for name in hosts:
+        view = views.get(name)
+        if view is None or not view.beating:
+            continue
+        for copy in view.copies.values():
+            vm = vms.get(copy.vm)
+            if vm is not None and _stale(vm, name, copy, views, hosts):
+                found.append(Leftover(name, copy.vm, copy.epoch))
+    return tuple(found)
+
+
+def _stale(
+    vm: Vm, host: str, copy: Copy, views: Mapping[str, HostView], hosts: Mapping[str, Host]
+) -> bool:
+    operation = vm.operation
+    if operation is not None and host in (operation.src, operation.dst):
+        if copy.state is CopyState.INCOMING:  # it waits for a source that will never send
+            return operation.src in hosts and hosts[operation.src].state in _DEAD
+        return operation.verb is Verb.START and copy.epoch < operation.epoch
+    if copy.epoch < vm.epoch:
+        return True
+    if host == vm.host:
+        return copy.state is CopyState.STOPPED and vm.state not in _RAN
+    if copy.state is CopyState.STOPPED:
+        return True
+    # A live copy elsewhere with the present epoch was moved by hand, unless the record's
+    # own host shows one too.
+    return copy.live and _live_copy(vm, vm.host, views) is not None
+
+
+def settle(
+    snapshot: Snapshot, views: Mapping[str, HostView], outcomes: Iterable[Outcome]
+) -> Findings:
+    """Bring every VM's record in line with what was seen."""
+    ends = {outcome.operation: outcome for outcome in outcomes}
+    changed, gone, settled, overdue = [], [], [], []
+    again_at = inf
+    for vm in snapshot.vms.values():
+        operation = vm.operation
+        if operation is None:
+            new = _resting(vm, snapshot, views)
+        else:
+            end = ends.get(operation.id)
+            new = _operating(vm, operation, end, _Scene(snapshot, views))
+            if end is not None and (new is None or new.operation is None):
+                settled.append(operation.id)
+            elif new is vm:
+                deadline = operation.since + _timeout(operation, snapshot.policy.timers)
+                if snapshot.now >= deadline:
+                    overdue.append(operation.id)
+                else:
+                    again_at = min(again_at, deadline)
+        if new is None:
+            gone.append(vm.name)
+        elif new is not vm:
+            changed.append(new)
+    return Findings(tuple(changed), tuple(gone), tuple(settled), tuple(overdue), again_at)
+
+
+def _timeout(operation: Operation, timers: Timers) -> float:
+    return timers.start_timeout if operation.verb is Verb.START else timers.move_timeout
+
+
+def _live_copy(vm: Vm, host: str, views: Mapping[str, HostView]) -> Copy | None:
+    """The copy of the VM that may be running on a host, as far as is known."""
+    view = views.get(host)
+    copy = view.copies.get(vm.name) if view is not None else None
+    return copy if copy is not None and copy.live else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Answers about one host and one VM, from records and views together."""
+
+    snapshot: Snapshot
+    views: Mapping[str, HostView]
+
+    def dead(self, host: str) -> bool:
+        record = self.snapshot.hosts.get(host)
+        return record is None or record.state in _DEAD
+
+    def answers(self, host: str) -> bool:
+        """Whether the view of the host is of now, and of the life on record."""
+        record, view = self.snapshot.hosts.get(host), self.views.get(host)
+        if record is None or view is None or not view.beating:
+            return False
+        return not record.incarnation or record.incarnation == view.incarnation
+
+    def runs(self, vm: Vm, host: str) -> bool:
+        """Whether the guest is seen to run on a host that answers."""
+        copy = _live_copy(vm, host, self.views) if self.answers(host) else None
+        return copy is not None and copy.state is not CopyState.OUTGOING
+
+    def empty(self, vm: Vm, host: str) -> bool:
+        """Whether it is certain that the guest does not run on the host."""
+        if not host or self.dead(host):
+            return True
+        if not self.answers(host):
+            return False
+        copy = self.views[host].copies.get(vm.name)
+        return copy is None or copy.state is CopyState.STOPPED
+
+
+def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | None:
+    """A VM with no operation under way."""
+    if vm.state in _WAITING:
+        return _adopted_late(vm, snapshot, views)
+    if vm.state is VmState.STOPPED or vm.state is VmState.PENDING:
+        return vm
+    host = snapshot.hosts.get(vm.host)
+    if host is None or host.state in _DEAD:
+        if not vm.wanted:
+            return None
+        return _lost(vm, f"host {vm.host} is down: {host.reason if host else 'removed'}")
+    if host.state in _UNSURE:
+        if vm.state is VmState.UNMONITORED:
+            return vm
+        return replace(vm, state=VmState.UNMONITORED, reason=f"host {vm.host} is silent")
+    view = views.get(vm.host)
+    if view is None or not view.beating or view.incarnation != host.incarnation:
+        return vm
+    copy = view.copies.get(vm.name)
+    if copy is not None and copy.live:
+        return vm if vm.state is VmState.RUNNING else replace(vm, state=VmState.RUNNING, reason="")
+    return _vanished(vm, _Scene(snapshot, views))
+
+
+def _adopted_late(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm:
+    """A VM given up for lost that turns out to run still, not yet started elsewhere."""
+    host = snapshot.hosts.get(vm.host)
+    if host is None or host.state in _DEAD or not _Scene(snapshot, views).runs(vm, vm.host):
+        return vm
+    copy = views[vm.host].copies[vm.name]
+    if copy.epoch != vm.epoch:
+        return vm
+    return replace(vm, state=VmState.RUNNING, reason="found running after all")
+
+
+def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
+    """The host answers and shows no running copy."""
+    for name in scene.snapshot.hosts:
+        if name != vm.host and scene.runs(vm, name):
+            copy = scene.views[name].copies[vm.name]
+            if copy.epoch == vm.epoch:
+                note = f"moved from {vm.host} to {name} by hand"
+                return replace(vm, host=name, home=name, state=VmState.RUNNING, reason=note)
+    if not vm.wanted:
+        return None
+    if any(_incoming(vm, name, scene) for name in scene.snapshot.hosts):
+        return vm  # somebody is moving it by hand
+    return _lost(vm, f"its guest ended on host {vm.host}")
+
+
+def _incoming(vm: Vm, host: str, scene: _Scene) -> bool:
+    view = scene.views.get(host)
+    copy = view.copies.get(vm.name) if view is not None and view.beating else None
+    return copy is not None and copy.state is CopyState.INCOMING
+
+
+def _lost(vm: Vm, why: str) -> Vm:
+    return replace(vm, state=VmState.LOST, operation=None, transit="", reason=why)
+
+
+def _operating(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm | None:
+    """A VM with an operation under way; the same VM when nothing can be said yet."""
+    if operation.verb is Verb.START:
+        return _starting(vm, operation, end, scene)
+    if operation.verb is Verb.STOP:
+        return _stopping(vm, operation, end, scene)
+    return _moving(vm, operation, end, scene)
+
+
+def _arrived(vm: Vm, operation: Operation, now: float) -> Vm:
+    """Running at its goal. A place chosen for evenness is its home from now on; so is the
+    first place of all. Half-way hosts of a swap, and those of failover and drain, are not."""
+    dst = operation.dst
+    half_way = vm.transit not in ("", dst)
+    settles = operation.voluntary and not half_way
+    return replace(
+        vm,
+        state=VmState.RUNNING,
+        host=dst,
+        home=dst if settles or not vm.home else vm.home,
+        moved_at=now if settles else vm.moved_at,
+        epoch=operation.epoch,
+        operation=None,
+        failures=0,
+        reason="",
+        transit=vm.transit if half_way else "",
+    )
+
+
+def _failed(vm: Vm, scene: _Scene, state: VmState, why: str) -> Vm:
+    """Back to rest after a failure, to be tried again after a wait that doubles."""
+    timers = scene.snapshot.policy.timers
+    wait = min(timers.retry_most, timers.retry_first * 2.0 ** min(vm.failures, 16))
+    return replace(
+        vm,
+        state=state,
+        operation=None,
+        transit="",
+        failures=vm.failures + 1,
+        retry_at=scene.snapshot.now + wait,
+        reason=why,
+    )
+
+
+def _starting(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm:
+    dst = operation.dst
+    if end is not None and not end.unknown and not end.error:
+        return _arrived(vm, operation, scene.snapshot.now)
+    if scene.dead(dst):
+        return _lost(vm, f"host {dst} died while it was being started there")
+    if end is None:
+        return vm
+    if scene.runs(vm, dst):
+        return _arrived(vm, operation, scene.snapshot.now)
+    if not scene.empty(vm, dst):
+        return vm
+    return _failed(vm, scene, VmState.LOST, f"start on {dst} failed: {end.error or 'unknown'}")
+
+
+def _stopping(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm | None:
+    src = operation.src
+    ended = end is not None and not end.unknown and not end.error
+    if ended or scene.dead(src) or (end is not None and scene.empty(vm, src)):
+        if not vm.wanted:
+            return None
+        return replace(vm, state=VmState.STOPPED, operation=None, reason="stopped as asked")
+    if end is None or not scene.answers(src):
+        return vm
+    return _failed(vm, scene, VmState.RUNNING, f"stop on {src} failed: {end.error or 'unknown'}")
+
+
+def _moving(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm:
+    src, dst = operation.src, operation.dst
+    if end is not None and not end.unknown and not end.error:
+        return _arrived(vm, operation, scene.snapshot.now)
+    over = end is not None or scene.dead(src) or scene.dead(dst)
+    if not over:
+        return vm
+    if scene.runs(vm, dst) and scene.empty(vm, src):
+        return _arrived(vm, operation, scene.snapshot.now)
+    why = end.error if end is not None and end.error else "a host fell silent"
+    if scene.runs(vm, src) and scene.empty(vm, dst):
+        return _failed(vm, scene, VmState.RUNNING, f"move to {dst} failed: {why}")
+    if scene.empty(vm, src) and scene.empty(vm, dst):
+        return _lost(vm, f"neither {src} nor {dst} runs it after a move: {why}")
+    if vm.state is not VmState.UNMONITORED:
+        return replace(vm, state=VmState.UNMONITORED, reason=f"move unresolved: {why}")
+    return vm

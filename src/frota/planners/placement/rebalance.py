@@ -1,0 +1,308 @@
+"""Even sets again with the fewest moves: from counts wanted to VMs moved, in order.
+
+The counts come from one joint flow for each VM size (``flow``), so that sets which
+compete for room are settled together. In ``home`` mode displaced VMs go home first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from frota.model.availability import AvailabilitySet, Level
+from frota.model.host import Size
+from frota.model.plan import Plan, Proof, Refusal, Step
+from frota.model.policy import RebalanceMode
+from frota.model.snapshot import Snapshot
+from frota.model.vm import Mobility, Verb, Vm
+from frota.planners.placement.flow import solve
+from frota.planners.placement.ledger import UNSEATED, Ledger
+from frota.planners.placement.order import Wish, in_layers
+from frota.planners.placement.proof import closed_form
+from frota.planners.placement.spreadproblem import SetSpread, SpreadProblem, changes
+from frota.planners.placement.verdict import admits, members_of, movable, unevenness
+
+CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
+COLD_WEIGHT = 2
+_ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Where each VM is to be at the end, as far as decided; the ledger follows."""
+
+    snapshot: Snapshot
+    ledger: Ledger
+    members: dict[str, list[Vm]]
+    place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def host_of(self, vm: Vm) -> int:
+        """The index of the host a VM sits on in the draft; -1 for none."""
+        moved = self.place.get(vm.name)
+        return moved if moved is not None else self.ledger.index.get(vm.seat, -1)
+
+    def move(self, vm: Vm, dst: int, reason: str) -> None:
+        """Settle that a VM ends up on another host."""
+        src = self.host_of(vm)
+        self.ledger.give(src, vm.size)
+        self.ledger.take(dst, vm.size)
+        self.ledger.seat(vm.set, src, -1)
+        self.ledger.seat(vm.set, dst, 1)
+        self.place[vm.name] = dst
+        self.reasons[vm.name] = reason
+        if self.ledger.names[dst] == vm.host:
+            del self.place[vm.name]
+
+
+def plan_rebalance(snapshot: Snapshot) -> Plan:
+    """All moves that make the sets of a group as even as they can be, in layers.
+
+    The moves are the fewest possible; ``Plan.proof`` says by which argument, and whether
+    it holds. An even group gives an empty plan.
+    """
+    ledger = Ledger(snapshot)
+    members = members_of(snapshot)
+    draft = _Draft(snapshot, ledger, members)
+    uneven = _uneven_sets(draft)
+    home = snapshot.policy.rebalance is RebalanceMode.HOME
+    if not uneven and not (home and _displaced(draft)):
+        return Plan(snapshot.group)
+    if home:
+        _send_home(draft)
+        uneven = _uneven_sets(draft)
+    bound = 0
+    for _ in range(_ROUNDS):
+        before = len(draft.place)
+        for size in _sizes(draft, uneven):
+            bound += _even_out(draft, size)
+        uneven = _uneven_sets(draft)
+        if not uneven or len(draft.place) == before:
+            break
+    return _finish(draft, uneven, None if home else bound)
+
+
+def _uneven_sets(draft: _Draft) -> set[str]:
+    """Sets that a move could help, or that stand uneven for want of room."""
+    found = set()
+    for name, spread in draft.snapshot.sets.items():
+        members = draft.members[name]
+        if members and unevenness(spread, members, draft.snapshot, draft.ledger) is not None:
+            found.add(name)
+    return found
+
+
+def _sizes(draft: _Draft, names: Iterable[str]) -> list[Size]:
+    """Sizes of the uneven sets, largest first."""
+    found = {vm.size for name in names for vm in draft.members[name]}
+    return sorted(found, key=lambda s: (-s.memory_mib, -s.vcpus, s.gpu_model, s.gpus))
+
+
+def _generations(draft: _Draft, size: Size) -> list[int]:
+    """Distinct configuration ages among movable members of a size, oldest first."""
+    snapshot = draft.snapshot
+    return sorted(
+        {
+            0 if snapshot.sets[vm.set].adopt_new_domains else vm.generation
+            for group in draft.members.values()
+            for vm in group
+            if vm.size == size
+        }
+    )
+
+
+def _even_out(draft: _Draft, size: Size) -> int:
+    """Solve one size; returns the least number of moves that any plan must make.
+
+    Members of different generations may go to different hosts: older ones are settled
+    first, then the younger ones with them fixed.
+    """
+    bound = 0
+    for generation in _generations(draft, size):
+        names = [
+            name
+            for name, group in sorted(draft.members.items())
+            if any(vm.size == size for vm in group)
+        ]
+        problem = _problem(draft, size, names, generation)
+        answer = solve(problem)
+        bound += closed_form(problem)
+        for change in changes(problem, answer):
+            _apply(draft, names[change.set_index], change.leave, change.arrive, generation)
+    return bound
+
+
+def _in_play(draft: _Draft, vm: Vm, generation: int) -> bool:
+    spread = draft.snapshot.sets[vm.set]
+    old_enough = spread.adopt_new_domains or vm.generation >= generation
+    host = draft.host_of(vm)
+    return old_enough and host >= 0 and movable(vm, draft.snapshot)
+
+
+def _problem(draft: _Draft, size: Size, names: list[str], generation: int) -> SpreadProblem:
+    ledger, snapshot = draft.ledger, draft.snapshot
+    hosts = range(len(ledger.names))
+    in_play = [0] * len(ledger.names)
+    sets = []
+    for name in names:
+        item = _set_spread(draft, snapshot.sets[name], size, generation)
+        for host, count in item.current.items():
+            in_play[host] += count
+        sets.append(item)
+    slots = [_slots(ledger, host, size) for host in hosts]
+    load = [
+        (ledger.capacity[h].memory_mib - ledger.memory[h]) // size.memory_mib - in_play[h]
+        for h in hosts
+    ]
+    accepts = [snapshot.hosts[name].schedulable for name in ledger.names]
+    return SpreadProblem(ledger.rack_of, slots, accepts, load, sets)
+
+
+def _slots(ledger: Ledger, host: int, size: Size) -> int:
+    """VMs of a size that still fit; negative on a host that is over-committed."""
+    over = min(ledger.memory[host], ledger.cpus[host], ledger.slots[host])
+    return -1 if over < 0 else ledger.room(host, size)
+
+
+def _set_spread(
+    draft: _Draft, spread: AvailabilitySet, size: Size, generation: int
+) -> SetSpread:
+    current: Counter[int] = Counter()
+    fixed: Counter[int] = Counter()
+    native: Counter[int] = Counter()
+    away: Counter[int] = Counter()
+    weight = CONTROL_PLANE_WEIGHT if spread.control_plane else 1
+    for vm in draft.members[spread.name]:
+        host = draft.host_of(vm)
+        if vm.size != size or not _in_play(draft, vm, generation):
+            if host >= 0 and (vm.operation is not None or vm.state not in UNSEATED):
+                fixed[host] += 1
+            continue
+        current[host] += 1
+        home = draft.ledger.index.get(vm.home, -1)
+        if home == host:
+            native[host] += 1
+        elif home >= 0:
+            away[home] += 1
+        if vm.mobility is not Mobility.LIVE:
+            weight = max(weight, COLD_WEIGHT)
+    return SetSpread(
+        current=current,
+        rack=Level.RACK in spread.levels,
+        host=Level.HOST in spread.levels,
+        fixed=fixed,
+        allowed=_allowed(draft, spread, generation),
+        weight=weight,
+        native=native,
+        away=away,
+    )
+
+
+def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozenset[int] | None:
+    if spread.adopt_new_domains or generation >= len(spread.generations) - 1:
+        return None
+    return frozenset(
+        i
+        for i, name in enumerate(draft.ledger.names)
+        if admits(spread, generation, draft.snapshot.hosts[name])
+    )
+
+
+def _apply(
+    draft: _Draft,
+    name: str,
+    leave: tuple[tuple[int, int], ...],
+    arrive: tuple[tuple[int, int], ...],
+    generation: int,
+) -> None:
+    """Choose which members make the counts true: those whose home is the goal first."""
+    goals = Counter(dict(arrive))
+    leaving: list[Vm] = []
+    for host, count in leave:
+        here = [
+            vm
+            for vm in draft.members[name]
+            if draft.host_of(vm) == host and _in_play(draft, vm, generation)
+        ]
+        here.sort(key=lambda vm: (goals[draft.ledger.index.get(vm.home, -1)] == 0, vm.order))
+        leaving += here[:count]
+    rest = []
+    for vm in leaving:
+        home = draft.ledger.index.get(vm.home, -1)
+        if goals[home] > 0:
+            goals[home] -= 1
+            draft.move(vm, home, f"spreads {name}, and goes home")
+        else:
+            rest.append(vm)
+    for vm, goal in zip(rest, sorted(goals.elements()), strict=True):
+        draft.move(vm, goal, f"spreads {name}")
+
+
+def _displaced(draft: _Draft) -> list[Vm]:
+    """Movable VMs away from a home that is up, in order of admission."""
+    snapshot = draft.snapshot
+    return sorted(
+        (
+            vm
+            for group in draft.members.values()
+            for vm in group
+            if vm.home not in ("", vm.host)
+            and vm.home in snapshot.hosts
+            and snapshot.hosts[vm.home].schedulable
+            and movable(vm, snapshot)
+        ),
+        key=lambda vm: (vm.order, vm.name),
+    )
+
+
+def _send_home(draft: _Draft) -> None:
+    """Move displaced VMs home wherever that makes no set less even and there is room."""
+    waiting = _displaced(draft)
+    for _ in range(len(waiting)):
+        gone = [vm for vm in waiting if _goes_home(draft, vm)]
+        waiting = [vm for vm in waiting if vm not in gone]
+        if not gone:
+            return
+
+
+def _goes_home(draft: _Draft, vm: Vm) -> bool:
+    ledger = draft.ledger
+    home, here = ledger.index[vm.home], draft.host_of(vm)
+    if not ledger.fits(home, vm.size):
+        return False
+    spread = draft.snapshot.sets[vm.set]
+    counts, racks = ledger.counts[vm.set], ledger.rack_counts[vm.set]
+    if Level.RACK in spread.levels:
+        a, b = ledger.rack_of[here], ledger.rack_of[home]
+        if a != b and racks[a] <= racks.get(b, 0):
+            return False
+    if Level.HOST in spread.levels and counts[here] <= counts.get(home, 0):
+        return False
+    draft.move(vm, home, "goes home")
+    return True
+
+
+def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
+    snapshot = draft.snapshot
+    by_name = {vm.name: vm for group in draft.members.values() for vm in group}
+    wishes = []
+    for name, dst in draft.place.items():
+        vm = by_name[name]
+        verb = Verb.LIVE if vm.mobility is Mobility.LIVE else Verb.COLD
+        step = Step(verb, name, vm.host, draft.ledger.names[dst], draft.reasons[name])
+        wishes.append(Wish(step, vm.size, vm.set))
+    steps, stuck = in_layers(wishes, snapshot)
+    refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
+    for name in sorted(uneven):
+        why = unevenness(snapshot.sets[name], draft.members[name], snapshot, draft.ledger)
+        if why is not None:
+            refusals.append(Refusal(name, why.blocker or "Capacity", why.message))
+    proof = None
+    if bound is not None and steps:
+        moved = len({step.vm for step in steps})
+        proof = Proof("closed-form", bound, moved, moved == bound)
+    return Plan(snapshot.group, steps, tuple(refusals), proof)
+
+
+_STUCK = "the swap needs room on {} or on some third host, and there is none"

@@ -1,0 +1,279 @@
+"""Where waiting VMs start: new ones, those of dead hosts, and those whose guest ended.
+
+All that wait are placed together, in one order (section E.6.2), each seeing those
+before it. What does not fit stays and says why; nothing is refused for its set's sake.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from frota.model.host import HostState
+from frota.model.plan import Refusal, Step
+from frota.model.policy import Admission
+from frota.model.snapshot import Snapshot
+from frota.model.vm import Verb, Vm, VmState
+from frota.planners.placement.choice import Chooser
+from frota.planners.placement.ledger import Ledger
+from frota.planners.placement.survival import survives_any_host
+
+WAITING = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
+_ALIVE = frozenset({VmState.RUNNING, VmState.MIGRATING, VmState.UNMONITORED})
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Steps that start VMs, refusals for those that must wait, and warnings.
+
+    ``ledger`` counts the chosen places too, so that later planners see them.
+    """
+
+    steps: tuple[Step, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+    ledger: Ledger
+
+
+def waiting(snapshot: Snapshot) -> list[Vm]:
+    """VMs that should run and do not, in the order in which they are to be started."""
+    now = snapshot.now
+    found = [
+        vm
+        for vm in snapshot.vms.values()
+        if vm.state in WAITING
+        and vm.wanted
+        and not vm.halted
+        and vm.operation is None
+        and vm.retry_at <= now
+    ]
+    if not found:
+        return found
+    size: Counter[str] = Counter()
+    alive: Counter[str] = Counter()
+    for vm in snapshot.vms.values():
+        size[vm.set] += vm.wanted
+        alive[vm.set] += vm.state in _ALIVE or vm.state is VmState.STARTING
+
+    def order(vm: Vm) -> tuple[int, int, float, int, int, int]:
+        spread = snapshot.sets.get(vm.set)
+        total = size[vm.set] or 1
+        if spread is None or not spread.control_plane:
+            rank = 2
+        else:
+            rank = 1 if alive[vm.set] >= total // 2 + 1 else 0
+        need = vm.size
+        return rank, -vm.priority, alive[vm.set] / total, -need.memory_mib, -need.vcpus, vm.order
+
+    return sorted(found, key=order)
+
+
+def plan_starts(snapshot: Snapshot, ledger: Ledger) -> Starts:
+    """Place every waiting VM for which there is room. Uses up ``ledger``."""
+    queue = waiting(snapshot)
+    if not queue:
+        return Starts((), (), (), ledger)
+    places, warnings = _place(queue, snapshot, ledger)
+    steps, refusals = [], []
+    for vm in queue:
+        host, why = places[vm.name]
+        if host is None:
+            refusals.append(Refusal(vm.name, why, _no_room(vm, snapshot, why)))
+        else:
+            steps.append(Step(Verb.START, vm.name, "", ledger.names[host], _reason(vm)))
+    return Starts(tuple(steps), tuple(refusals), warnings, ledger)
+
+
+_Places = dict[str, tuple[int | None, str]]
+
+
+def _place(
+    queue: Sequence[Vm], snapshot: Snapshot, ledger: Ledger
+) -> tuple[_Places, tuple[str, ...]]:
+    up = [i for i, name in enumerate(ledger.names) if snapshot.hosts[name].schedulable]
+    fallback = [
+        i
+        for i, name in enumerate(ledger.names)
+        if snapshot.hosts[name].state is HostState.RECOVERING
+    ]
+    chooser = Chooser(ledger, up)
+    places = _spread_out(queue, snapshot, chooser)
+    if any(host is None for host, _ in places.values()):
+        places = _packed_if_better(queue, places, snapshot, chooser)
+    _last_resort(queue, places, snapshot, Chooser(ledger, fallback))
+    return _guarded(queue, places, snapshot, chooser)
+
+
+def _spread_out(queue: Sequence[Vm], snapshot: Snapshot, chooser: Chooser) -> _Places:
+    places: _Places = {}
+    full: set[object] = set()  # a size that had no room has none later in the batch
+    for vm in queue:
+        spread = snapshot.sets.get(vm.set)
+        host = None if vm.size in full else chooser.choose(spread, vm.size)
+        if host is None:
+            full.add(vm.size)
+            places[vm.name] = (None, "Capacity")
+        else:
+            chooser.put(spread, host, vm.size)
+            places[vm.name] = (host, "")
+    return places
+
+
+def _packed_if_better(
+    queue: Sequence[Vm], spread_out: _Places, snapshot: Snapshot, chooser: Chooser
+) -> _Places:
+    """Give up spread where packing tighter lets more VMs run: running comes first."""
+    by_name = {vm.name: vm for vm in queue}
+    for name, (host, _) in spread_out.items():
+        if host is not None:
+            vm = by_name[name]
+            chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
+    packed: _Places = {}
+    for vm in queue:
+        host = _tightest(vm, chooser)
+        packed[vm.name] = (host, "" if host is not None else "Capacity")
+        if host is not None:
+            chooser.put(snapshot.sets.get(vm.set), host, vm.size)
+    # Compare by who runs, in the order of importance: more of the first ones is better.
+    gained = [packed[vm.name][0] is not None for vm in queue]
+    had = [spread_out[vm.name][0] is not None for vm in queue]
+    if sum(gained) > sum(had) and gained >= had:
+        return packed
+    for vm in queue:
+        host = packed[vm.name][0]
+        if host is not None:
+            chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
+    for vm in queue:
+        host = spread_out[vm.name][0]
+        if host is not None:
+            chooser.put(snapshot.sets.get(vm.set), host, vm.size)
+    return spread_out
+
+
+def _tightest(vm: Vm, chooser: Chooser) -> int | None:
+    """Best fit: the host with room that has the least memory to spare."""
+    ledger = chooser.ledger
+    fitting = (h for _, h in chooser.by_load.all if ledger.fits(h, vm.size))
+    return min(fitting, key=lambda h: (ledger.memory[h], h), default=None)
+
+
+def _last_resort(
+    queue: Sequence[Vm], places: _Places, snapshot: Snapshot, recovering: Chooser
+) -> None:
+    """Hosts still on probation may take what fits nowhere else."""
+    for vm in queue:
+        if places[vm.name][0] is None:
+            spread = snapshot.sets.get(vm.set)
+            host = recovering.choose(spread, vm.size)
+            if host is not None:
+                recovering.put(spread, host, vm.size)
+                places[vm.name] = (host, "")
+
+
+def _guarded(
+    queue: Sequence[Vm], places: _Places, snapshot: Snapshot, chooser: Chooser
+) -> tuple[_Places, tuple[str, ...]]:
+    """Look at what the new VMs leave of N-1: warn, or with strict admission refuse."""
+    new = [vm for vm in queue if not vm.epoch and places[vm.name][0] is not None]
+    if not new:
+        return places, ()
+    with_all = _survives(snapshot, queue, places, chooser.ledger.names)
+    if with_all:
+        return places, ()
+    if snapshot.policy.admission is Admission.WARN:
+        return places, ("the group cannot lose one host and restart all VMs of it elsewhere",)
+    for vm in reversed(new):
+        host, _ = places[vm.name]
+        if host is not None:
+            chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
+        places[vm.name] = (None, "AdmissionN1")
+        if _survives(snapshot, queue, places, chooser.ledger.names):
+            break
+    return places, ()
+
+
+def _survives(
+    snapshot: Snapshot, queue: Iterable[Vm], places: _Places, names: Sequence[str]
+) -> bool:
+    extra: dict[str, list[Vm]] = {}
+    for vm in queue:
+        host = places[vm.name][0]
+        if host is not None:
+            extra.setdefault(names[host], []).append(vm)
+    return survives_any_host(snapshot, extra)
+
+
+def _reason(vm: Vm) -> str:
+    return f"restart: {vm.reason}" if vm.epoch else "first placement"
+
+
+def _no_room(vm: Vm, snapshot: Snapshot, why: str) -> str:
+    need = vm.size
+    if why == "AdmissionN1":
+        return "admission is strict, and with this VM the group could not lose any one host"
+    usable = [host for host in snapshot.hosts.values() if host.schedulable]
+    if need.gpus and not any(h.capacity.gpus_of(need.gpu_model) for h in usable):
+        return f"no host that is up has a GPU of model {need.gpu_model}"
+    gpus = f" and {need.gpus} GPU {need.gpu_model}" if need.gpus else ""
+    wants = f"{need.memory_mib} MiB, {need.vcpus} CPUs{gpus}"
+    return f"none of {len(usable)} hosts that are up has {wants} free; it waits for room"
+
+
+def reason_of_refusal(vm: Vm, refusal: Refusal) -> str:
+    """The reason word shown on an Unplaceable VM."""
+    if refusal.reason == "Capacity" and vm.size.gpus:
+        return "GPU"
+    return refusal.reason
+
+
+def preemptions(
+    snapshot: Snapshot, ledger: Ledger, refusals: Iterable[Refusal]
+) -> tuple[Step, ...]:
+    """Stops of lower-priority VMs that make room for refused ones (opt-in).
+
+    On the host where the victims matter least: lowest priority first, then fewest.
+    Stopped VMs wait for room like any other.
+    """
+    steps: list[Step] = []
+    running = [
+        vm
+        for vm in snapshot.vms.values()
+        if vm.state is VmState.RUNNING and vm.operation is None and vm.wanted
+    ]
+    for refusal in refusals:
+        vm = snapshot.vms[refusal.subject]
+        chosen = {step.vm for step in steps}
+        best: tuple[tuple[int, int, str], list[Vm]] | None = None
+        for index, name in enumerate(ledger.names):
+            if not snapshot.hosts[name].schedulable:
+                continue
+            lower = [v for v in running if v.host == name and v.priority < vm.priority]
+            victims = _victims(vm, index, [v for v in lower if v.name not in chosen], ledger)
+            if victims:
+                rank = (max(v.priority for v in victims), len(victims), name)
+                if best is None or rank < best[0]:
+                    best = (rank, victims)
+        if best is None:
+            continue
+        index = ledger.index[best[0][2]]
+        why = f"makes room for {vm.name} of priority {vm.priority}"
+        for victim in best[1]:
+            ledger.give(index, victim.size)
+            steps.append(Step(Verb.STOP, victim.name, victim.host, "", why))
+        ledger.take(index, vm.size)
+    return tuple(steps)
+
+
+def _victims(vm: Vm, host: int, lower: list[Vm], ledger: Ledger) -> list[Vm]:
+    """Those of ``lower`` that must go for ``vm`` to fit on a host; empty if none help."""
+    chosen: list[Vm] = []
+    for victim in sorted(lower, key=lambda v: (v.priority, -v.order)):
+        if ledger.fits(host, vm.size):
+            break
+        ledger.give(host, victim.size)
+        chosen.append(victim)
+    fits = ledger.fits(host, vm.size)
+    for victim in chosen:
+        ledger.take(host, victim.size)
+    return chosen if fits else []
