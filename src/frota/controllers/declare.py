@@ -82,9 +82,10 @@ def _tell_expansion(
 
 def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     """Create, scale, replace and retire VMs and sets as the clusters ask."""
-    if not any(h.member and h.state is not HostState.JOINING for h in draft.hosts.values()):
-        return  # sets are configured with the hosts that are there: wait for the first
     roles = [_role(c, r) for c in draft.clusters.values() for r in c.roles]
+    if _still_gathering(draft):
+        owners = {(spread.cluster, spread.role) for spread in draft.sets.values()}
+        roles = [role for role in roles if (role.cluster, role.role) in owners]
     snapshot = draft.snapshot()
     order = max((vm.order for vm in draft.vms.values()), default=0) + 1
     found = populate(roles, snapshot, order)
@@ -111,6 +112,17 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
         draft.vms[name] = replace(draft.vms[name], wanted=False, cause_id=cause)
         text = "no longer wanted"
         draft.story.tell(Stage.DECISION, cause, f"VirtualMachine/{name}", "ScaledDown", text)
+
+
+def _still_gathering(draft: Draft) -> bool:
+    """Whether new sets should wait: they are configured with the hosts that are there, so
+    declared hosts get a moment to join, and the first host must have."""
+    joining = [h for h in draft.hosts.values() if h.state is HostState.JOINING]
+    patience = draft.spec.policy.timers.isolated
+    late = [host for host in joining if host.since + patience > draft.now]
+    for host in late:
+        draft.wake_at(host.since + patience)
+    return bool(late) or all(not h.member or h in joining for h in draft.hosts.values())
 
 
 def forget_idle(draft: Draft) -> None:

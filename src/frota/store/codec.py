@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from frota.model.availability import AvailabilitySet
+from frota.model.availability import AvailabilitySet, Verdict
 from frota.model.definition import Definition
 from frota.model.host import Host
 from frota.model.lease import Lease
@@ -27,6 +27,7 @@ KINDS: Mapping[str, type] = {
     "Host": Host,
     "Lease": Lease,
     "Operation": Operation,
+    "Verdict": Verdict,
     "VirtualMachine": Vm,
 }
 
