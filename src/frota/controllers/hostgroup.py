@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -33,7 +34,7 @@ from frota.ports.fence import Fence
 from frota.ports.hypervisor import Hypervisor
 from frota.ports.store import Conflict, Store
 from frota.ports.witness import Witness
-from frota.runtime.cause import CauseIds
+from frota.runtime.cause import cause_id
 from frota.runtime.result import Result
 
 
@@ -57,7 +58,7 @@ class HostGroupController:
         self._fence = fence
         self._witness = witness
         self._clock = clock
-        self._ids = CauseIds(rng)
+        self._new_id = partial(cause_id, rng)
         self._kills = Kills()
         self._agenda = moves.Agenda()
         self._ordered: set[str] = set()
@@ -77,20 +78,20 @@ class HostGroupController:
         now = self._clock.now()
         draft = Draft.of(records, spec, self._read_clusters(), now)
         outcomes = self._hypervisor.outcomes()
-        declare.declare_hosts(draft, self._ids.new)
+        declare.declare_hosts(draft, self._new_id)
         self._attach(draft)
         observe.look(draft, self._hypervisor, self._capacities)
-        left = observe.judge_hosts(draft, self._fence, self._witness, self._ids.new)
+        left = observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
         observe.find_vms(draft, outcomes)
         declare.unhost_removed(draft)
         declare.expand_sets(draft)
         declare.adopt_domains(draft)
-        declare.declare_population(draft, self._ids.new)
+        declare.declare_population(draft, self._new_id)
         declare.forget_idle(draft)
-        moves.stop_unwanted(draft, self._ids)
-        moves.start_waiting(draft, self._ids)
-        moves.drain(draft, self._ids)
-        moves.rebalance(draft, self._agenda, self._ids, records.values[APPROVAL].keys())
+        moves.stop_unwanted(draft, self._new_id)
+        moves.start_waiting(draft, self._new_id)
+        moves.drain(draft, self._new_id)
+        moves.rebalance(draft, self._agenda, self._new_id, records.values[APPROVAL].keys())
         moves.wake_for_retries(draft)
         kills = self._kills.plan(left, outcomes, draft)
         update_verdicts(draft)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -17,8 +17,8 @@ from frota.planners.placement.rebalance import plan_rebalance
 from frota.planners.placement.starts import plan_starts, preemptions, reason_of_refusal
 from frota.planners.placement.throttle import admit
 from frota.planners.placement.verdict import movable
-from frota.runtime.cause import CauseIds
 
+NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
 _STOPPABLE = frozenset({VmState.RUNNING, VmState.STOPPED})
 
@@ -42,12 +42,12 @@ class Agenda:
         self.basis = None
 
 
-def begin(draft: Draft, step: Step, ids: CauseIds, cause: str, *, voluntary: bool = False) -> None:
+def begin(draft: Draft, step: Step, new_id: NewId, cause: str, *, voluntary: bool = False) -> None:
     """Turn a step into an operation on record, and journal it."""
     vm = draft.vms[step.vm]
     fresh_copy = step.verb in (Verb.START, Verb.COLD)
     operation = Operation(
-        id=f"{step.verb.value}-{vm.name}-{ids.new()}",
+        id=f"{step.verb.value}-{vm.name}-{new_id()}",
         verb=step.verb,
         vm=vm.name,
         src=step.src,
@@ -69,12 +69,12 @@ def begin(draft: Draft, step: Step, ids: CauseIds, cause: str, *, voluntary: boo
     )
 
 
-def start_waiting(draft: Draft, ids: CauseIds) -> None:
+def start_waiting(draft: Draft, new_id: NewId) -> None:
     """Start all that wait and fit; mark and explain the rest."""
     snapshot = draft.snapshot()
     plan = plan_starts(snapshot, Ledger(snapshot))
     for step in plan.steps:
-        begin(draft, step, ids, draft.vms[step.vm].cause_id or ids.new())
+        begin(draft, step, new_id, draft.vms[step.vm].cause_id or new_id())
     for refusal in plan.refusals:
         _unplaceable(draft, refusal)
     for warning in plan.warnings:
@@ -83,7 +83,7 @@ def start_waiting(draft: Draft, ids: CauseIds) -> None:
         )
     if plan.refusals and draft.spec.policy.preempt:
         for step in preemptions(snapshot, plan.ledger, plan.refusals):
-            begin(draft, step, ids, draft.vms[step.vm].cause_id or ids.new())
+            begin(draft, step, new_id, draft.vms[step.vm].cause_id or new_id())
 
 
 def _unplaceable(draft: Draft, refusal: Refusal) -> None:
@@ -98,17 +98,17 @@ def _unplaceable(draft: Draft, refusal: Refusal) -> None:
     )
 
 
-def stop_unwanted(draft: Draft, ids: CauseIds) -> None:
+def stop_unwanted(draft: Draft, new_id: NewId) -> None:
     """Stop VMs that are no longer wanted, or that were halted by agreement."""
     for vm in list(draft.vms.values()):
         halting = vm.halted and vm.state is VmState.RUNNING
         leaving = not vm.wanted and vm.state in _STOPPABLE
         if (halting or leaving) and vm.operation is None and vm.retry_at <= draft.now:
             why = "halted by agreement" if halting and vm.wanted else "no longer wanted"
-            begin(draft, Step(Verb.STOP, vm.name, vm.host, "", why), ids, vm.cause_id)
+            begin(draft, Step(Verb.STOP, vm.name, vm.host, "", why), new_id, vm.cause_id)
 
 
-def drain(draft: Draft, ids: CauseIds) -> None:
+def drain(draft: Draft, new_id: NewId) -> None:
     """Move VMs off draining hosts, as many at a time as the throttle allows."""
     snapshot = draft.snapshot()
     steps, refusals = plan_drain(snapshot, Ledger(snapshot))
@@ -116,7 +116,7 @@ def drain(draft: Draft, ids: CauseIds) -> None:
         return
     admitted, _ = admit(steps, snapshot, voluntary=False)
     for step in admitted:
-        begin(draft, step, ids, draft.hosts[step.src].cause_id)
+        begin(draft, step, new_id, draft.hosts[step.src].cause_id)
     for refusal in refusals:
         vm = draft.vms[refusal.subject]
         reason = f"{refusal.reason}: {refusal.message}"
@@ -140,7 +140,7 @@ def failover_pending(draft: Draft) -> bool:
 
 
 def rebalance(
-    draft: Draft, agenda: Agenda, ids: CauseIds, approvals: Collection[str]
+    draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]
 ) -> None:
     """Carry on with the agenda, or make one; start what may start now."""
     basis = _basis(draft)
@@ -161,11 +161,11 @@ def rebalance(
         if not _within_brake(draft, plan, agenda, approvals):
             return
         agenda.steps, agenda.basis = list(plan.steps), basis
-        agenda.cause_id = _cause_of_rebalance(draft) or ids.new()
+        agenda.cause_id = _cause_of_rebalance(draft) or new_id()
         _tell_plan(draft, plan, agenda.cause_id)
     admitted, _ = admit(_open_steps(agenda.steps, draft), snapshot, voluntary=True)
     for step in admitted:
-        begin(draft, step, ids, agenda.cause_id, voluntary=True)
+        begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
     if agenda.steps and not admitted and not moving:
         _wake_when_rested(draft)
