@@ -67,6 +67,17 @@ def prepare(place: Place, boot_id: str) -> None:
         link.symlink_to("/etc/libvirt/qemu/networks/default.xml")
 
 
+def links(place: Place) -> str:
+    """Commands of `ip -batch` for the host's own end: guests join its bridge."""
+    return (
+        f"link set lo up\n"
+        f"link add {BRIDGE} address 52:54:01:00:00:{place.number:02x}"
+        f" type bridge mcast_snooping 0\n"
+        f"link set eth0 master {BRIDGE}\nlink set eth0 up\n"
+        f"address add {place.address}/16 dev {BRIDGE}\nlink set {BRIDGE} up\n"
+    )
+
+
 def capabilities(place: Place) -> Path:
     """Where its libvirtd keeps what it has found out about QEMU."""
     return place.dir / "var/cache/libvirt/qemu/capabilities"

@@ -61,11 +61,25 @@ def address_of(site: Site, mac: str) -> str:
     return f"{site.net}.{16 + high % 240}.{1 + low % 254}"
 
 
-def make_disk(site: Site, name: str, size: str = "64M") -> Path:
+def mac_of(name: str) -> str:
+    """A MAC address made from a guest's name."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
+
+
+def make_disk(site: Site, name: str) -> Path:
     """An empty qcow2 disk on the shared storage."""
     disk = site.disks / f"{name}.qcow2"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), size])
+    run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
     return disk
+
+
+def blank_image(site: Site) -> Path:
+    """An empty image to put overlays on: lab guests boot from their own kernel."""
+    image = site.root / "blank.qcow2"
+    if not image.exists():
+        run(["qemu-img", "create", "-q", "-f", "qcow2", str(image), "64M"])
+    return image
 
 
 def domain_xml(guest: Guest, name: str, mac: str, disk: Path | None = None) -> str:

@@ -54,6 +54,11 @@ class Site:
         """The host of that name: one lower-case letter."""
         return Place(self, name)
 
+    @property
+    def bmc_password(self) -> Path:
+        """A file with the password of every management controller of this lab."""
+        return self.root / "bmc-password"
+
     def names(self) -> str:
         """The /etc/hosts of every host, with all hosts that could ever be."""
         places = [self.place(name) for name in LETTERS]
