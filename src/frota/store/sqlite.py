@@ -127,14 +127,10 @@ class SqliteStore:
             # What was decided must outlive a power cut; the story alone need only outlive
             # this process, and the next commit of entries makes it as durable.
             self._set_synchronous("FULL" if writes else "NORMAL")
-            try:
-                with self._transaction():
-                    self._catch_up()
-                    revision, compacted = self._write(writes, texts)
-                    self._append(lines)
-            except sqlite3.Error:
-                self._forget_cache()
-                raise
+            with self._transaction():
+                self._catch_up()
+                revision, compacted = self._write(writes, texts)
+                self._append(lines)
             self._revision, self._compacted = revision, compacted
             self._remember(writes, texts)
             return revision
@@ -216,10 +212,6 @@ class SqliteStore:
             "WHERE kind = ? AND value IS NOT NULL ORDER BY name",
             (kind,),
         )
-
-    def _forget_cache(self) -> None:
-        self._shelf, self._listed = Shelf(), set()
-        self._seen = -1
 
     def _catch_up(self) -> None:
         """Take in what other processes wrote since the last look."""

@@ -1,0 +1,138 @@
+"""The work queue of level-based controllers.
+
+A request is a key and nothing else: whoever works on the key reads what is true by then.
+So many requests for one key are one, and an event that comes while the key is worked on
+makes it due once more afterwards. The queue reads no clock and no random numbers but those
+it is given: the production loop and the simulator drive the very same code.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from random import Random
+
+from frota.runtime.backoff import Backoff
+
+
+class QueueFull(Exception):
+    """There are more keys than the queue was made for; the message says how many."""
+
+
+@dataclass(slots=True)
+class _Key:
+    """``due`` None: nothing asked. ``earliest``: no run before this (backoff)."""
+
+    due: float | None = None
+    ticket: int = 0  # of the heap item that counts; others of this key are stale
+    running: bool = False
+    failures: int = 0
+    earliest: float = float("-inf")
+
+
+class WorkQueue:
+    """Keys by due time; the same key is never out twice. Not safe for threads.
+
+    Every key that ``pop_due`` gave out must be given back by ``done`` or ``failed``.
+    ``limit`` bounds the number of keys known (waiting, running or failing).
+    """
+
+    def __init__(self, rng: Random, backoff: Backoff | None = None, *, limit: int = 100_000):
+        self._rng = rng
+        self._backoff = Backoff() if backoff is None else backoff
+        self._limit = limit
+        self._keys: dict[str, _Key] = {}
+        self._heap: list[tuple[float, int, str]] = []
+        self._tickets = 0
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """The number of keys that wait for their time."""
+        return self._waiting
+
+    def add(self, key: str, at: float) -> None:
+        """Make a key due at a time, or sooner if it already is. While the key fails, no
+        request shortens its backoff. Raises QueueFull for one key too many."""
+        item = self._keys.get(key)
+        if item is None:
+            if len(self._keys) >= self._limit:
+                raise QueueFull(
+                    f"no room for {key}: the queue was made for {self._limit} keys; raise its limit"
+                )
+            item = self._keys[key] = _Key()
+        at = max(at, item.earliest)
+        if item.due is not None and item.due <= at:
+            return
+        if not item.running:
+            self._waiting += item.due is None
+            self._push(key, item, at)
+        item.due = at
+
+    def pop_due(self, now: float) -> str | None:
+        """The key that has been due longest, now running; None when none is due."""
+        self._drop_stale()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        _, _, key = heapq.heappop(self._heap)
+        item = self._keys[key]
+        item.due, item.ticket, item.running = None, 0, True
+        self._waiting -= 1
+        return key
+
+    def next_due(self) -> float | None:
+        """When the next key is due; None while nothing waits."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def done(self, key: str, again_at: float | None = None) -> None:
+        """Give a key back after success; it is due again at ``again_at`` or at what was
+        asked meanwhile, whichever is sooner."""
+        item = self._give_back(key)
+        item.failures, item.earliest = 0, float("-inf")
+        self._requeue(key, item, again_at)
+
+    def failed(self, key: str, now: float) -> float:
+        """Give a key back after a failure; the time of the next try."""
+        item = self._give_back(key)
+        item.failures += 1
+        item.earliest = now + self._backoff.delay(item.failures, self._rng)
+        item.due = None
+        self._requeue(key, item, item.earliest)
+        return item.earliest
+
+    def failures(self, key: str) -> int:
+        """How often the key failed in a row."""
+        item = self._keys.get(key)
+        return 0 if item is None else item.failures
+
+    def _give_back(self, key: str) -> _Key:
+        item = self._keys.get(key)
+        if item is None or not item.running:
+            raise ValueError(f"{key} was given back but is not running")
+        item.running = False
+        return item
+
+    def _requeue(self, key: str, item: _Key, again_at: float | None) -> None:
+        times = [at for at in (item.due, again_at) if at is not None]
+        if not times:
+            del self._keys[key]
+            return
+        item.due = min(times)
+        self._waiting += 1
+        self._push(key, item, item.due)
+
+    def _push(self, key: str, item: _Key, at: float) -> None:
+        if len(self._heap) > 2 * len(self._keys) + 64:
+            self._heap = [entry for entry in self._heap if self._counts(entry)]
+            heapq.heapify(self._heap)
+        self._tickets += 1
+        item.ticket = self._tickets
+        heapq.heappush(self._heap, (at, item.ticket, key))
+
+    def _drop_stale(self) -> None:
+        while self._heap and not self._counts(self._heap[0]):
+            heapq.heappop(self._heap)
+
+    def _counts(self, entry: tuple[float, int, str]) -> bool:
+        item = self._keys.get(entry[2])
+        return item is not None and item.ticket == entry[1]

@@ -1,0 +1,72 @@
+"""Running one due key: what the production loop and the simulator share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from frota.ports.clock import Clock
+from frota.runtime.queue import WorkQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a reconcile says when it succeeded: come back at ``again_at`` (Frota's clock)
+    at the latest, or only when something happens (None)."""
+
+    again_at: float | None = None
+
+
+Reconcile = Callable[[str], Result]
+
+
+class Observer(Protocol):
+    """Who is told of what went wrong: a log, the terminal, a test."""
+
+    def failed(self, key: str, error: Exception, again_at: float) -> None:
+        """A reconcile raised; it will be tried again then."""
+        ...
+
+    def stalled(self, seconds: float) -> None:
+        """Nothing ran for this long, though something should have: the process was
+        stopped, or a reconcile took that time. What was observed before is old."""
+        ...
+
+
+class Worker:
+    """Takes due keys from a queue and reconciles them, one at a time."""
+
+    def __init__(
+        self, queue: WorkQueue, reconcile: Reconcile, clock: Clock, observer: Observer
+    ) -> None:
+        self.queue = queue
+        self.clock = clock
+        self.observer = observer
+        self._reconcile = reconcile
+
+    def run_due(self) -> bool:
+        """Reconcile the key that is due longest; False when none is due. An error of the
+        reconcile ends here: the key is tried again after its backoff."""
+        key = self.queue.pop_due(self.clock.now())
+        if key is None:
+            return False
+        try:
+            result = self._reconcile(key)
+        except Exception as error:  # noqa: BLE001 - a fault of one key must not stop the others
+            again_at = self.queue.failed(key, self.clock.now())
+            self.tell_failed(key, error, again_at)
+        else:
+            self.queue.done(key, result.again_at)
+        return True
+
+    def tell_failed(self, key: str, error: Exception, again_at: float) -> None:
+        """Tell the observer; that it cannot write (a closed terminal) stops nothing."""
+        with suppress(Exception):
+            self.observer.failed(key, error, again_at)
+
+    def tell_stalled(self, seconds: float) -> None:
+        """As ``tell_failed``."""
+        with suppress(Exception):
+            self.observer.stalled(seconds)
