@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
-from frota.controllers.desired import ClusterSpec, HostSpec, RoleSpec
+from frota.controllers.desired import ClusterSpec, HostSpec
 from frota.controllers.draft import Draft
 from frota.model.availability import domain_of
 from frota.model.decision import Stage
@@ -45,6 +46,8 @@ def _joining(spec: HostSpec, old: Host | None, now: float, cause: str) -> Host:
 def expand_sets(draft: Draft) -> None:
     """Sets learn of domains that joined, and of those that are gone for good."""
     levels = {level for spread in draft.sets.values() for level in spread.levels}
+    if not levels:
+        return
     members = [host for host in draft.hosts.values() if host.member]
     joined = {
         level: frozenset(domain_of(h, level) for h in members if h.state is not HostState.JOINING)
@@ -67,9 +70,7 @@ def expand_sets(draft: Draft) -> None:
         _tell_expansion(draft, spread.name, now - config, gone)
 
 
-def _tell_expansion(
-    draft: Draft, name: str, joined: frozenset[str], gone: tuple[str, ...]
-) -> None:
+def _tell_expansion(draft: Draft, name: str, joined: frozenset[str], gone: tuple[str, ...]) -> None:
     cause = next((h.cause_id for h in draft.hosts.values() if h.since == draft.now), "")
     subject = f"AvailabilitySet/{name}"
     if joined:
@@ -82,7 +83,7 @@ def _tell_expansion(
 
 def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     """Create, scale, replace and retire VMs and sets as the clusters ask."""
-    roles = [_role(c, r) for c in draft.clusters.values() for r in c.roles]
+    roles = [role for cluster in draft.clusters.values() for role in roles_of(cluster)]
     if _still_gathering(draft):
         owners = {(spread.cluster, spread.role) for spread in draft.sets.values()}
         roles = [role for role in roles if (role.cluster, role.role) in owners]
@@ -144,18 +145,23 @@ def unhost_removed(draft: Draft) -> None:
                 draft.vms[vm.name] = replace(vm, home=home)
 
 
-def _role(cluster: ClusterSpec, role: RoleSpec) -> Role:
-    return Role(
-        cluster=cluster.name,
-        role=role.role,
-        set_name=role.set_name,
-        vm_prefix=role.vm_prefix,
-        count=role.count,
-        size=role.size,
-        priority=role.priority,
-        mobility=role.mobility,
-        levels=role.levels,
-        adopt_new_domains=role.adopt_new_domains,
+@lru_cache(maxsize=4096)
+def roles_of(cluster: ClusterSpec) -> tuple[Role, ...]:
+    """What the population planner must know of a cluster."""
+    return tuple(
+        Role(
+            cluster=cluster.name,
+            role=role.role,
+            set_name=role.set_name,
+            vm_prefix=role.vm_prefix,
+            count=role.count,
+            size=role.size,
+            priority=role.priority,
+            mobility=role.mobility,
+            levels=role.levels,
+            adopt_new_domains=role.adopt_new_domains,
+        )
+        for role in cluster.roles
     )
 
 

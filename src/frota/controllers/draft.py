@@ -15,6 +15,8 @@ from frota.model.host import Host
 from frota.model.sight import HostView
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Verb, Vm, VmState
+from frota.planners.placement.evenly import Grounds
+from frota.planners.placement.ledger import Ledger
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Draft:
     kill: tuple[str, ...] = ()
     forget: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
+    _grounds: Grounds | None = None
 
     @classmethod
     def of(
@@ -62,9 +65,15 @@ class Draft:
 
     def snapshot(self) -> Snapshot:
         """What a planner may look at. Valid until the draft changes."""
-        return Snapshot(
-            self.spec.name, self.now, self.hosts, self.sets, self.vms, self.spec.policy
-        )
+        return Snapshot(self.spec.name, self.now, self.hosts, self.sets, self.vms, self.spec.policy)
+
+    def grounds(self) -> Grounds:
+        """The snapshot counted out. Kept until ``begin`` changes the draft: to be used only
+        when observing and declaring are over."""
+        if self._grounds is None:
+            snapshot = self.snapshot()
+            self._grounds = Grounds(snapshot, Ledger(snapshot))
+        return self._grounds
 
     def values(self) -> dict[str, Mapping[str, Any]]:
         """The records by kind, for the commit."""
@@ -76,6 +85,7 @@ class Draft:
 
     def begin(self, vm: Vm, operation: Operation, final: str = "") -> None:
         """Record that an operation is ordered. It is carried out after the commit."""
+        self._grounds = None
         states = {Verb.START: VmState.STARTING, Verb.STOP: VmState.STOPPING}
         starts = operation.verb is Verb.START
         self.vms[vm.name] = replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Any
@@ -24,6 +24,7 @@ from frota.controllers.desired import (
 )
 from frota.controllers.draft import Draft
 from frota.controllers.kills import Kills
+from frota.controllers.observe import ASKED
 from frota.controllers.records import APPROVAL, Records
 from frota.controllers.status import update_verdicts
 from frota.model.definition import Definition
@@ -36,6 +37,19 @@ from frota.ports.store import Conflict, Store
 from frota.ports.witness import Witness
 from frota.runtime.cause import cause_id
 from frota.runtime.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A pass that found nothing to do. Planners are pure: with the same records and the
+    same sight, and no deadline passed, the next pass would find the same."""
+
+    sight: tuple[object, ...] = ()
+    until: float = -inf
+
+    def holds(self, sight: tuple[object, ...], now: float) -> bool:
+        """Whether looking again would be in vain."""
+        return now < self.until and sight == self.sight
 
 
 class HostGroupController:
@@ -64,6 +78,7 @@ class HostGroupController:
         self._ordered: set[str] = set()
         self._capacities: dict[str, tuple[Capacity, Capacity | None]] = {}
         self._attached: dict[str, object] = {}
+        self._quiet = Quiet()
         self._spec: GroupSpec | None = None
         self._spec_of: Mapping[str, Any] | None = None
         self._clusters: dict[str, tuple[Mapping[str, Any], ClusterSpec]] = {}
@@ -71,13 +86,16 @@ class HostGroupController:
     def reconcile(self) -> Result:
         """One pass. Raises StoreFull when the disk is full; nothing was done then."""
         records = self._records
-        records.refresh()
+        touched = records.refresh()
         spec = self._read_spec()
         if spec is None:
             return Result()
         now = self._clock.now()
-        draft = Draft.of(records, spec, self._read_clusters(), now)
         outcomes = self._hypervisor.outcomes()
+        sight = self._sight(spec)
+        if not touched and not outcomes and self._quiet.holds(sight, now):
+            return Result(min(self._quiet.until, now + spec.policy.timers.audit))
+        draft = Draft.of(records, spec, self._read_clusters(), now)
         declare.declare_hosts(draft, self._new_id)
         self._attach(draft)
         observe.look(draft, self._hypervisor, self._capacities)
@@ -103,14 +121,15 @@ class HostGroupController:
         self._act(draft)
         for operation in kills:
             self._hypervisor.order(operation, None)
-        return self._result(draft, written)
+        asked = any(host.state in ASKED for host in draft.hosts.values())
+        self._quiet = Quiet(sight, -inf if written or asked else draft.again_at)
+        return Result(min(max(draft.again_at, now), now + spec.policy.timers.audit))
 
-    def _result(self, draft: Draft, written: bool) -> Result:
-        """When to look again: at the next deadline, at the latest at the next audit."""
-        if written and draft.again_at <= draft.now:
-            return Result(draft.now)
-        audit = draft.now + draft.spec.policy.timers.audit
-        return Result(min(draft.again_at if draft.again_at > draft.now else inf, audit))
+    def _sight(self, spec: GroupSpec) -> tuple[object, ...]:
+        """All that is seen of the world, to be compared with the last pass."""
+        views = [self._hypervisor.view(host.name) for host in spec.hosts]
+        sight = ((v.beating, v.incarnation, v.capacity, v.copies) for v in views)
+        return (self._witness.sees(), *sight)
 
     def _read_spec(self) -> GroupSpec | None:
         document = self._records.document

@@ -12,11 +12,17 @@ from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
 from frota.model.vm import Operation, Verb, Vm, VmState
 from frota.planners.placement.drain import plan_drain
+from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.rebalance import plan_rebalance
-from frota.planners.placement.starts import plan_starts, preemptions, reason_of_refusal
+from frota.planners.placement.starts import (
+    plan_starts,
+    preemptions,
+    reason_of_refusal,
+    waiting,
+)
 from frota.planners.placement.throttle import admit
-from frota.planners.placement.verdict import movable
+
 
 NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
@@ -72,7 +78,10 @@ def begin(draft: Draft, step: Step, new_id: NewId, cause: str, *, voluntary: boo
 def start_waiting(draft: Draft, new_id: NewId) -> None:
     """Start all that wait and fit; mark and explain the rest."""
     snapshot = draft.snapshot()
-    plan = plan_starts(snapshot, Ledger(snapshot))
+    queue = waiting(snapshot)
+    if not queue:
+        return
+    plan = plan_starts(snapshot, queue, Ledger(snapshot))
     for step in plan.steps:
         begin(draft, step, new_id, draft.vms[step.vm].cause_id or new_id())
     for refusal in plan.refusals:
@@ -110,6 +119,8 @@ def stop_unwanted(draft: Draft, new_id: NewId) -> None:
 
 def drain(draft: Draft, new_id: NewId) -> None:
     """Move VMs off draining hosts, as many at a time as the throttle allows."""
+    if not any(host.state is HostState.DRAINING for host in draft.hosts.values()):
+        return
     snapshot = draft.snapshot()
     steps, refusals = plan_drain(snapshot, Ledger(snapshot))
     if not steps and not refusals:
@@ -139,36 +150,36 @@ def failover_pending(draft: Draft) -> bool:
     )
 
 
-def rebalance(
-    draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]
-) -> None:
+def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> None:
     """Carry on with the agenda, or make one; start what may start now."""
-    basis = _basis(draft)
-    moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if failover_pending(draft):
         agenda.drop()
         return
-    snapshot = draft.snapshot()
-    if agenda.steps and (agenda.basis != basis or not _still_true(agenda.steps, draft)):
+    moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
+    if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):
         agenda.drop()
-    if not agenda.steps:
-        if moving:
-            return
-        plan = plan_rebalance(snapshot)
-        if not plan.steps:
-            _wake_when_rested(draft)
-            return
-        if not _within_brake(draft, plan, agenda, approvals):
-            return
-        agenda.steps, agenda.basis = list(plan.steps), basis
-        agenda.cause_id = _cause_of_rebalance(draft) or new_id()
-        _tell_plan(draft, plan, agenda.cause_id)
-    admitted, _ = admit(_open_steps(agenda.steps, draft), snapshot, voluntary=True)
+    if not agenda.steps and (moving or not _planned(draft, agenda, new_id, approvals)):
+        return
+    admitted, _ = admit(_open_steps(agenda.steps, draft), draft.snapshot(), voluntary=True)
     for step in admitted:
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
     if agenda.steps and not admitted and not moving:
         _wake_when_rested(draft)
+
+
+def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
+    """Make an agenda, if there is something to even out and the brake lets it pass."""
+    plan = plan_rebalance(draft.grounds())
+    if not plan.steps:
+        _wake_when_rested(draft)
+        return False
+    if not _within_brake(draft, plan, agenda, approvals):
+        return False
+    agenda.steps, agenda.basis = list(plan.steps), _basis(draft)
+    agenda.cause_id = _cause_of_rebalance(draft) or new_id()
+    _tell_plan(draft, plan, agenda.cause_id)
+    return True
 
 
 def _open_steps(steps: Iterable[Step], draft: Draft) -> list[Step]:
@@ -214,9 +225,7 @@ def _basis(draft: Draft) -> object:
     return hosts, sets, len(draft.vms), wanted
 
 
-def _within_brake(
-    draft: Draft, plan: Plan, agenda: Agenda, approvals: Collection[str]
-) -> bool:
+def _within_brake(draft: Draft, plan: Plan, agenda: Agenda, approvals: Collection[str]) -> bool:
     """Whether a plan is small enough to begin without being asked, or was approved."""
     policy = draft.spec.policy
     running = sum(vm.state is VmState.RUNNING for vm in draft.vms.values())
@@ -274,5 +283,3 @@ def wake_for_retries(draft: Draft) -> None:
     for vm in draft.vms.values():
         if vm.operation is None and vm.retry_at > draft.now:
             draft.wake_at(vm.retry_at)
-
-

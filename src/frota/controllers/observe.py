@@ -17,7 +17,7 @@ from frota.ports.fence import Fence
 from frota.ports.hypervisor import Hypervisor
 from frota.ports.witness import Witness
 
-_ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
+ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
 _FRESH_CAUSE = frozenset({HostState.SUSPECT, HostState.DRAINING, HostState.RECOVERING})
 _ROUNDS = 4  # a host can pass through at most this many states in one instant
 
@@ -36,7 +36,8 @@ def look(
             cached = known.get(spec.name)
             if cached is None or cached[0] != found:
                 cached = known[spec.name] = (found, spec.capacity(found))
-            view = replace(view, capacity=cached[1])
+            if cached[1] != found:
+                view = replace(view, capacity=cached[1])
         draft.views[spec.name] = view
 
 
@@ -75,7 +76,7 @@ def _verdicts(draft: Draft, fence: Fence) -> dict[str, FenceVerdict]:
     return {
         host.name: fence.verdict(host.name, host.incarnation)
         for host in draft.hosts.values()
-        if host.state in _ASKED
+        if host.state in ASKED
     }
 
 
@@ -107,8 +108,8 @@ def _record(draft: Draft, host: Host, new_cause: Callable[[], str]) -> None:
         host.state.value,
         f"{old.state.value} -> {host.state.value}: {host.reason}",
     )
-    if old.state in _ASKED or old.state is HostState.DOWN:
-        if host.state not in _ASKED and host.state is not HostState.DOWN:
+    if old.state in ASKED or old.state is HostState.DOWN:
+        if host.state not in ASKED and host.state is not HostState.DOWN:
             draft.forget.append(host.name)
     if host.state is HostState.REMOVED:
         draft.removed.append(host.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from frota.controllers.draft import Draft
 from frota.model.decision import Stage
-from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.survival import survives_any_host
 from frota.planners.placement.verdict import verdicts
 
@@ -13,11 +12,10 @@ def update_verdicts(draft: Draft) -> None:
     """Judge every set; journal changes of phase."""
     if not draft.sets:
         return
-    snapshot = draft.snapshot()
     busy = any(vm.operation is not None for vm in draft.vms.values())
     # While VMs are on their way the answer would change with every step: say unknown.
-    feasible = None if busy else survives_any_host(snapshot)
-    for verdict in verdicts(snapshot, Ledger(snapshot), feasible):
+    feasible = None if busy else survives_any_host(draft.grounds().snapshot)
+    for verdict in verdicts(draft.grounds(), feasible):
         old = draft.verdicts.get(verdict.set)
         if verdict == old:
             continue

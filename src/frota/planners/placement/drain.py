@@ -10,9 +10,7 @@ from frota.planners.placement.choice import Chooser
 from frota.planners.placement.ledger import Ledger
 
 
-def plan_drain(
-    snapshot: Snapshot, ledger: Ledger
-) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
+def plan_drain(snapshot: Snapshot, ledger: Ledger) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Moves off all draining hosts, and what blocks the rest (DrainBlocked).
 
     Control planes first, then priority, then size; places as for a new VM. Pinned VMs

@@ -78,9 +78,7 @@ def _shift(ledger: Ledger, step: Step, size: Size) -> None:
     ledger.give(ledger.index[step.src], size)
 
 
-def _detour(
-    todo: Sequence[Wish], snapshot: Snapshot, ledger: Ledger
-) -> tuple[Wish, str] | None:
+def _detour(todo: Sequence[Wish], snapshot: Snapshot, ledger: Ledger) -> tuple[Wish, str] | None:
     """One move of a ring, and a third host that can hold its VM meanwhile.
 
     Only a VM whose leaving lets another move begin is worth it; the least loaded third
@@ -94,9 +92,7 @@ def _detour(
         third = [
             (ledger.load(i), name)
             for i, name in enumerate(ledger.names)
-            if snapshot.hosts[name].schedulable
-            and name not in ends
-            and ledger.fits(i, wish.size)
+            if snapshot.hosts[name].schedulable and name not in ends and ledger.fits(i, wish.size)
         ]
         if third and _opens(wish, todo, ledger):
             return wish, min(third)[1]

@@ -16,12 +16,13 @@ from frota.model.plan import Plan, Proof, Refusal, Step
 from frota.model.policy import RebalanceMode
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, Verb, Vm
+from frota.planners.placement.evenly import Grounds, admits, movable, unevenness
 from frota.planners.placement.flow import solve
 from frota.planners.placement.ledger import UNSEATED, Ledger
 from frota.planners.placement.order import Wish, in_layers
 from frota.planners.placement.proof import closed_form
 from frota.planners.placement.spreadproblem import SetSpread, SpreadProblem, changes
-from frota.planners.placement.verdict import admits, members_of, movable, unevenness
+from frota.planners.placement.verdict import members_of
 
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
@@ -56,22 +57,20 @@ class _Draft:
             del self.place[vm.name]
 
 
-def plan_rebalance(snapshot: Snapshot) -> Plan:
+def plan_rebalance(grounds: Grounds) -> Plan:
     """All moves that make the sets of a group as even as they can be, in layers.
 
     The moves are the fewest possible; ``Plan.proof`` says by which argument, and whether
-    it holds. An even group gives an empty plan.
+    it holds. An even group gives an empty plan. ``grounds`` stay as they are.
     """
-    ledger = Ledger(snapshot)
-    members = members_of(snapshot)
-    draft = _Draft(snapshot, ledger, members)
-    uneven = _uneven_sets(draft)
+    snapshot = grounds.snapshot
     home = snapshot.policy.rebalance is RebalanceMode.HOME
-    if not uneven and not (home and _displaced(draft)):
+    if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
+    draft = _Draft(snapshot, Ledger(snapshot), members_of(snapshot))
     if home:
         _send_home(draft)
-        uneven = _uneven_sets(draft)
+    uneven = _uneven_sets(draft)
     bound = 0
     for _ in range(_ROUNDS):
         before = len(draft.place)
@@ -85,12 +84,12 @@ def plan_rebalance(snapshot: Snapshot) -> Plan:
 
 def _uneven_sets(draft: _Draft) -> set[str]:
     """Sets that a move could help, or that stand uneven for want of room."""
-    found = set()
-    for name, spread in draft.snapshot.sets.items():
-        members = draft.members[name]
-        if members and unevenness(spread, members, draft.snapshot, draft.ledger) is not None:
-            found.add(name)
-    return found
+    grounds = Grounds(draft.snapshot, draft.ledger)
+    return {
+        name
+        for name, spread in draft.snapshot.sets.items()
+        if unevenness(spread, draft.members[name], grounds) is not None
+    }
 
 
 def _sizes(draft: _Draft, names: Iterable[str]) -> list[Size]:
@@ -165,9 +164,7 @@ def _slots(ledger: Ledger, host: int, size: Size) -> int:
     return -1 if over < 0 else ledger.room(host, size)
 
 
-def _set_spread(
-    draft: _Draft, spread: AvailabilitySet, size: Size, generation: int
-) -> SetSpread:
+def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
     current: Counter[int] = Counter()
     fixed: Counter[int] = Counter()
     native: Counter[int] = Counter()
@@ -294,8 +291,9 @@ def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
         wishes.append(Wish(step, vm.size, vm.set))
     steps, stuck = in_layers(wishes, snapshot)
     refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
+    grounds = Grounds(snapshot, draft.ledger)
     for name in sorted(uneven):
-        why = unevenness(snapshot.sets[name], draft.members[name], snapshot, draft.ledger)
+        why = unevenness(snapshot.sets[name], draft.members[name], grounds)
         if why is not None:
             refusals.append(Refusal(name, why.blocker or "Capacity", why.message))
     proof = None

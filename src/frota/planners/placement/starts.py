@@ -69,11 +69,8 @@ def waiting(snapshot: Snapshot) -> list[Vm]:
     return sorted(found, key=order)
 
 
-def plan_starts(snapshot: Snapshot, ledger: Ledger) -> Starts:
-    """Place every waiting VM for which there is room. Uses up ``ledger``."""
-    queue = waiting(snapshot)
-    if not queue:
-        return Starts((), (), (), ledger)
+def plan_starts(snapshot: Snapshot, queue: Sequence[Vm], ledger: Ledger) -> Starts:
+    """Place the VMs of a queue (see ``waiting``) for which there is room. Uses up ``ledger``."""
     places, warnings = _place(queue, snapshot, ledger)
     steps, refusals = [], []
     for vm in queue:

@@ -125,5 +125,3 @@ def _survival_guard(snapshot: Snapshot) -> Callable[[Step], bool] | None:
         return True
 
     return keeps
-
-
