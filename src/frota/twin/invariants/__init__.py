@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from frota.model.definition import Definition
 from frota.model.policy import Policy
 from frota.model.sight import HostView
 from frota.model.vm import Operation, Vm
@@ -40,6 +41,10 @@ class Checker:
         """The broken invariants so far."""
         return self._findings.found
 
+    def policy(self, policy: Policy) -> None:
+        """The group has another policy from now on."""
+        self.book.policy = policy
+
     def watch(self, view: Callable[[str], HostView]) -> None:
         """Look through this session's eyes from now on."""
         self._orders.view = view
@@ -54,9 +59,11 @@ class Checker:
                 if old is not None and old.voluntary and after.host == old.dst:
                     self._orders.arrived(after)
 
-    def ordered(self, operation: Operation) -> None:
+    def ordered(self, operation: Operation, definition: Definition | None) -> None:
         """The controller gives an order, which the world has not seen yet."""
         self._findings.now = self._site.world.now
+        if definition is not None:
+            self._site.sizes[operation.vm] = definition.size
         first_time = self._orders.ordered(operation)
         vm = self.book.vms.get(operation.vm)
         if first_time and operation.voluntary and vm is not None:
