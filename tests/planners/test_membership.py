@@ -178,9 +178,7 @@ def test_quarantine_ends_by_time_or_by_hand() -> None:
 
 
 def test_no_more_than_a_quarter_in_quarantine_and_never_the_last_host() -> None:
-    flapping = [
-        host(n, state=S.DOWN, leaves=(NOW - 3, NOW - 2, NOW - 1)) for n in ("b", "c", "d")
-    ]
+    flapping = [host(n, state=S.DOWN, leaves=(NOW - 3, NOW - 2, NOW - 1)) for n in ("b", "c", "d")]
     others = [host(n) for n in ("p", "q", "r", "s", "t")]
     found = look([*flapping, *others], [view(h) for h in [*flapping, *others]])
     states = [h.state for h in found.changed]
@@ -221,9 +219,7 @@ def test_a_proof_is_believed_in_a_storm() -> None:
 
 
 @pytest.mark.parametrize(("witness", "calm"), [(True, True), (None, False), (False, False)])
-def test_a_whole_rack_may_die_only_if_the_witness_is_seen(
-    witness: bool | None, calm: bool
-) -> None:
+def test_a_whole_rack_may_die_only_if_the_witness_is_seen(witness: bool | None, calm: bool) -> None:
     gone = [host(n, rack="r1", state=S.ISOLATED, since=NOW - 50) for n in ("a", "b")]
     there = [host(n, rack="r2") for n in ("c", "d")]
     views = [*(silent(h, 60) for h in gone), *map(view, there)]

@@ -232,7 +232,7 @@ def victims(
     """The members to remove when a set shrinks, so that no moves are needed after.
 
     From the fullest domain, then the fullest host, not ready before ready, newest first;
-    members that do not run go before all others.
+    members that do not run go before all others. Uses up ``ledger``.
     """
     spread = snapshot.sets.get(members[0].set) if members else None
     by_rack = spread is not None and Level.RACK in spread.levels
@@ -253,5 +253,8 @@ def victims(
             )
             for vm, host, rack in zip(left, hosts, racks, strict=True)
         ]
-        chosen.append(left.pop(worth.index(min(worth))))
+        place = worth.index(min(worth))
+        if left[place].state in _PLACED:
+            ledger.give(hosts[place], left[place].size)
+        chosen.append(left.pop(place))
     return tuple(chosen)

@@ -20,6 +20,7 @@ from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.survival import survives_any_host
 
 WAITING = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
+_EXPLAINED = 200  # starts of one batch for which the alternatives are written down
 _ALIVE = frozenset({VmState.RUNNING, VmState.MIGRATING, VmState.UNMONITORED})
 
 
@@ -78,7 +79,9 @@ def plan_starts(snapshot: Snapshot, queue: Sequence[Vm], ledger: Ledger) -> Star
         if host is None:
             refusals.append(Refusal(vm.name, why, _no_room(vm, snapshot, why)))
         else:
-            steps.append(Step(Verb.START, vm.name, "", ledger.names[host], _reason(vm)))
+            others = _others(vm, host, snapshot, ledger) if len(steps) < _EXPLAINED else ()
+            name = ledger.names[host]
+            steps.append(Step(Verb.START, vm.name, "", name, _reason(vm), rejected=others))
     return Starts(tuple(steps), tuple(refusals), warnings, ledger)
 
 
@@ -203,6 +206,21 @@ def _survives(
 
 def _reason(vm: Vm) -> str:
     return f"restart: {vm.reason}" if vm.epoch else "first placement"
+
+
+def _others(vm: Vm, chosen: int, snapshot: Snapshot, ledger: Ledger) -> tuple[str, ...]:
+    """The next best hosts, and why they were not taken, as the batch leaves them."""
+    counts = ledger.counts.get(vm.set, {})
+    ranked = sorted(
+        (counts.get(index, 0), ledger.load(index), index)
+        for index, name in enumerate(ledger.names)
+        if index != chosen and snapshot.hosts[name].schedulable
+    )
+    return tuple(
+        f"{ledger.names[index]}: {members} members of {vm.set}, {load / 10:.0f} % full"
+        + ("" if ledger.fits(index, vm.size) else ", no room for one more")
+        for members, load, index in ranked[:3]
+    )
 
 
 def _no_room(vm: Vm, snapshot: Snapshot, why: str) -> str:
