@@ -59,13 +59,10 @@ def test_victims_by_rack_then_readiness() -> None:
     vms = members("w", "abc")
     vms[0] = replace(vms[0], ready=False)
     snapshot = group(hosts, [spread], vms)
-    ledger = Ledger(snapshot)
-    assert [v.name for v in victims(vms, 1, snapshot, ledger)] == ["w-1"]
+    assert [v.name for v in victims(vms, 1, snapshot, Ledger(snapshot))] == ["w-1"]
     idle = [*vms, vm("w-9", "w", order=9)]
-    assert [v.name for v in victims(idle, 2, group(hosts, [spread], idle), ledger)] == [
-        "w-9",
-        "w-1",
-    ]
+    snapshot = group(hosts, [spread], idle)
+    assert [v.name for v in victims(idle, 2, snapshot, Ledger(snapshot))] == ["w-9", "w-1"]
 
 
 def test_a_control_plane_shrinks_one_by_one_and_keeps_its_quorum() -> None:

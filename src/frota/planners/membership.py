@@ -51,9 +51,7 @@ class Judgement:
     storm: str = ""
 
 
-def judge(
-    hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: float
-) -> Judgement:
+def judge(hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: float) -> Judgement:
     """Judge every host of a group once (section E.3; storms as in E.7)."""
     storm = _storm(hosts, around, policy)
     quarantined = sum(host.state is S.QUARANTINED for host in hosts.values())
@@ -280,9 +278,7 @@ def _storm(hosts: Mapping[str, Host], around: Surroundings, policy: Policy) -> s
     return f"{len(together)} of {len(members)} hosts fell silent together"
 
 
-def _silent_hosts(
-    hosts: Mapping[str, Host], around: Surroundings
-) -> Iterator[tuple[Host, float]]:
+def _silent_hosts(hosts: Mapping[str, Host], around: Surroundings) -> Iterator[tuple[Host, float]]:
     for host in hosts.values():
         view = around.views.get(host.name)
         if host.state not in _SILENT and host.state not in _WATCHED:
