@@ -39,15 +39,47 @@ class Holder:
         return f"process {self.pid} on {self.host} ({self.command}), since {started}"
 
 
+def holder_of(store: Path) -> str:
+    """Who holds the guard of a store file now, in words; empty when nobody does.
+
+    Asking takes the lock for a moment, shared: a controller that starts at that very
+    moment is refused and should try once more.
+    """
+    path = _side_file(store)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_holder(file)
+    else:
+        return ""
+    finally:
+        os.close(file)
+
+
+def _side_file(store: Path) -> Path:
+    # Two names of one file must meet at one lock.
+    real = Path(os.path.realpath(store))
+    return real.with_name(real.name + ".guard")
+
+
+def _written_holder(file: int) -> str:
+    try:
+        return str(Holder(**json.loads(os.pread(file, 4096, 0))))
+    except (ValueError, TypeError, OSError, OverflowError):
+        return "a process that has not written its name yet"
+
+
 class Guard:
     """The lock itself; a context manager, or ``release`` by hand."""
 
     def __init__(self, store: Path, command: str, now: float) -> None:
         """Take the guard of a store file. Raises Guarded when somebody has it, StoreError
         when the side file cannot be made. ``command`` is shown to others: no secrets."""
-        # Two names of one file must meet at one lock.
-        real = Path(os.path.realpath(store))
-        self.path = real.with_name(real.name + ".guard")
+        self.path = _side_file(store)
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -83,17 +115,11 @@ class Guard:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Guarded(
-                f"{store}: another Frota works on this store: {self._holder()}. Stop it first, "
-                "or give this one a store of its own"
+                f"{store}: another Frota works on this store: {_written_holder(self._file)}. "
+                "Stop it first, or give this one a store of its own"
             ) from None
         holder = Holder(os.getpid(), socket.gethostname(), command, now)
         # A full disk must not keep a controller from its work: the lock is what counts.
         with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, json.dumps(asdict(holder)).encode(), 0)
-
-    def _holder(self) -> str:
-        try:
-            return str(Holder(**json.loads(os.pread(self._file, 4096, 0))))
-        except (ValueError, TypeError, OSError, OverflowError):
-            return "a process that has not written its name yet"

