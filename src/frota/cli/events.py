@@ -1,0 +1,103 @@
+"""``frota events``: the journal as it was written, or as it is being written."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+
+from frota.cli import shapes
+from frota.cli.arguments import Run, describe
+from frota.cli.listing import show_journal
+from frota.cli.opening import opened
+from frota.cli.outcome import Exit
+from frota.cli.terminal import Terminal, printable
+from frota.cli.words import moment
+from frota.model.decision import Decision, Stage
+from frota.store.sqlite import SqliteStore
+
+_POLL_S = 0.25
+_BATCH = 1000
+_STYLES = {
+    Stage.CAUSE: "yellow",
+    Stage.DECISION: "cyan",
+    Stage.ACTION: "bold",
+    Stage.OUTCOME: "green",
+}
+
+
+def events(parser: ArgumentParser) -> Run:
+    """The arguments of ``frota events``."""
+    describe(
+        parser,
+        "Print the journal: what happened, what was decided, done, and what came of it. With "
+        "--output json, one JSON object on each line when following.",
+        "frota events --last 20",
+        "frota events --follow --group plant-east",
+    )
+    parser.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("--group", metavar="GROUP", default="", help="of this host group only")
+    parser.add_argument(
+        "--last", metavar="N", type=int, default=50, help="begin N lines back (default: 50)"
+    )
+    return _run
+
+
+def _run(args: Namespace, terminal: Terminal) -> int:
+    with opened(terminal) as store:
+        if args.follow:
+            known = tail(store, args.group)
+            for line in known[len(known) - min(len(known), max(0, args.last)) :]:
+                _show(line, terminal)
+            terminal.out.flush()
+            for line in news(store, args.group, known):
+                _show(line, terminal)
+                terminal.out.flush()
+        lines = store.journal(group=args.group, last=max(0, args.last))
+    if terminal.output == "table":
+        show_journal(lines, terminal)
+    else:
+        terminal.data([shapes.decision(line) for line in lines])
+    return Exit.DONE
+
+
+def news(store: SqliteStore, group: str, known: Sequence[Decision]) -> Iterator[Decision]:
+    """Lines that are written after ``known``, a tail; waits for them for ever."""
+    while True:
+        time.sleep(_POLL_S)
+        latest = tail(store, group)
+        yield from added(known, latest)
+        known = latest
+
+
+def tail(store: SqliteStore, group: str) -> Sequence[Decision]:
+    """The newest lines: as many as may be written between two looks."""
+    return store.journal(group=group, last=_BATCH)
+
+
+def added(known: Sequence[Decision], latest: Sequence[Decision]) -> Sequence[Decision]:
+    """The lines of ``latest`` that come after all of ``known``: both are tails of one journal."""
+    if not known:
+        return latest
+    last = known[-1]
+    for place in range(len(latest) - 1, -1, -1):
+        overlap = min(place + 1, len(known))
+        if latest[place] == last and (
+            latest[place + 1 - overlap : place + 1] == known[len(known) - overlap :]
+        ):
+            return latest[place + 1 :]
+    return latest
+
+
+def _show(line: Decision, terminal: Terminal) -> None:
+    if terminal.output == "json":
+        terminal.say(json.dumps(shapes.decision(line), ensure_ascii=False))
+        return
+    if terminal.output == "yaml":
+        terminal.say("---")
+        terminal.data(shapes.decision(line))
+        return
+    stage = terminal.paint(f"{line.stage.value:<8}", _STYLES[line.stage])
+    text = printable(f"{line.subject}  {line.reason}  {line.message}")
+    terminal.say(f"{moment(line.at)}  {stage}  {text}")
