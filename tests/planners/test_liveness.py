@@ -65,6 +65,18 @@ def test_a_guest_that_ended_is_lost() -> None:
     assert after(RUNNING, [B], [stopped]).state is VmState.LOST
 
 
+def test_a_guest_that_keeps_ending_waits_longer_each_time() -> None:
+    waits = []
+    one = replace(RUNNING, started_at=NOW - 5)
+    for _ in range(4):
+        lost = after(one, [B], [view(B)])
+        waits.append(lost.retry_at - NOW)
+        one = replace(lost, state=VmState.RUNNING)
+    assert waits == [0.0, 60.0, 120.0, 240.0]
+    long_ago = replace(one, started_at=NOW - 3_600)
+    assert after(long_ago, [B], [view(B)]).failures == 0
+
+
 def test_a_guest_moved_by_hand_has_a_new_home() -> None:
     moved = after(RUNNING, [A, B], [view(A, running("v")), view(B)])
     assert (moved.state, moved.host, moved.home) == (VmState.RUNNING, "a", "a")

@@ -151,6 +151,8 @@ def _tell_change(draft: Draft, old: Vm, new: Vm) -> None:
             Stage.OUTCOME, old.cause_id, subject, new.state.value, new.reason or "done"
         )
         return
-    if new.state is not old.state:
+    if new.state is old.state and new.host != old.host:
+        draft.story.tell(Stage.CAUSE, new.cause_id, subject, "MovedByHand", new.reason)
+    elif new.state is not old.state:
         cause = _caused(draft, new).cause_id
         draft.story.tell(Stage.CAUSE, cause, subject, new.state.value, new.reason or "seen running")

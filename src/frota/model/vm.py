@@ -83,6 +83,7 @@ class Vm:
     epoch: int = 0
     ready: bool = True
     moved_at: float = -1e18
+    started_at: float = -1e18
     failures: int = 0
     retry_at: float = -1e18
     operation: Operation | None = None

@@ -202,7 +202,24 @@ def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
         return None
     if any(_incoming(vm, name, scene) for name in scene.snapshot.hosts):
         return vm  # somebody is moving it by hand
-    return _lost(vm, f"its guest ended on host {vm.host}")
+    return _ended(vm, scene)
+
+
+def _ended(vm: Vm, scene: _Scene) -> Vm:
+    """The guest ended of itself: started again at once, but a guest that keeps ending soon
+    after its start waits longer each time."""
+    now, timers = scene.snapshot.now, scene.snapshot.policy.timers
+    why = f"its guest ended on host {vm.host}"
+    if vm.started_at + timers.retry_most < now:
+        return replace(_lost(vm, why), failures=0)
+    wait = _wait(vm, scene) if vm.failures else 0.0
+    return replace(_lost(vm, why), failures=vm.failures + 1, retry_at=now + wait)
+
+
+def _wait(vm: Vm, scene: _Scene) -> float:
+    """Seconds until the next try after a failure: doubled each time, bounded."""
+    timers = scene.snapshot.policy.timers
+    return min(timers.retry_most, timers.retry_first * 2.0 ** min(vm.failures, 16))
 
 
 def _incoming(vm: Vm, host: str, scene: _Scene) -> bool:
@@ -236,9 +253,10 @@ def _arrived(vm: Vm, operation: Operation, now: float) -> Vm:
         host=dst,
         home=dst if settles or not vm.home else vm.home,
         moved_at=now if settles else vm.moved_at,
+        started_at=vm.started_at if operation.verb is Verb.LIVE else now,
         epoch=operation.epoch,
         operation=None,
-        failures=0,
+        failures=vm.failures if operation.verb is Verb.START else 0,
         reason="",
         transit=vm.transit if half_way else "",
     )
@@ -246,15 +264,13 @@ def _arrived(vm: Vm, operation: Operation, now: float) -> Vm:
 
 def _failed(vm: Vm, scene: _Scene, state: VmState, why: str) -> Vm:
     """Back to rest after a failure, to be tried again after a wait that doubles."""
-    timers = scene.snapshot.policy.timers
-    wait = min(timers.retry_most, timers.retry_first * 2.0 ** min(vm.failures, 16))
     return replace(
         vm,
         state=state,
         operation=None,
         transit="",
         failures=vm.failures + 1,
-        retry_at=scene.snapshot.now + wait,
+        retry_at=scene.snapshot.now + _wait(vm, scene),
         reason=why,
     )
 

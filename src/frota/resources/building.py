@@ -69,6 +69,7 @@ class Builder:
         self.documents: list[Document] = []
         self.problems: list[Problem] = []
         self.document_line = -1  # where the present document begins, from 0
+        self.gave_up = False  # on a document, for its size
         self._file = file
         self._offset = 0
         self._reset()
@@ -242,4 +243,4 @@ class Builder:
     def _stop(self, mark: Mark, expected: str, found: str) -> None:
         """Give up on this document: what is left of it cannot be trusted."""
         self.problems.append(Problem(self._file, *mark, "", expected, found))
-        self._stopped = True
+        self._stopped = self.gave_up = True

@@ -73,10 +73,14 @@ def report(problems: Sequence[Problem], most: int = SHOWN_MOST) -> list[str]:
 def one_of(words: Iterable[str]) -> str:
     """``one of a, b, c``, shortened where there are many."""
     every = list(words)
-    shown = ", ".join(every[:_CHOICES_SHOWN])
-    if len(every) > _CHOICES_SHOWN:
-        shown += f", … ({len(every) - _CHOICES_SHOWN} more)"
-    return shown if len(every) == 1 else f"one of {shown}"
+    return listed(every) if len(every) == 1 else f"one of {listed(every)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b, c``, shortened where there are many."""
+    shown_words = ", ".join(words[:_CHOICES_SHOWN])
+    more = len(words) - _CHOICES_SHOWN
+    return f"{shown_words}, … ({more} more)" if more > 0 else shown_words
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:

@@ -25,10 +25,12 @@ _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one file holds: its non-empty documents in order, and what is wrong so far."""
+    """What one file holds: its non-empty documents in order, and what is wrong so far.
+    ``complete`` is false when a document is missing because it could not be read."""
 
     documents: tuple[Document, ...]
     problems: tuple[Problem, ...]
+    complete: bool = True
 
 
 def read(file: str, text: str) -> Reading:
@@ -36,19 +38,21 @@ def read(file: str, text: str) -> Reading:
     if len(text) > TEXT_MOST:
         expected = f"at most {TEXT_MOST} characters in one file"
         found = f"{len(text)} characters"
-        return Reading((), (Problem(file, 1, 1, "", expected, found, "split the file"),))
+        return Reading((), (Problem(file, 1, 1, "", expected, found, "split the file"),), False)
     problems = unreadable(file, text)
     if problems:
-        return Reading((), tuple(problems))
+        return Reading((), tuple(problems), complete=False)
     builder = Builder(file)
-    _read_documents(file, text, builder)
+    complete = _read_documents(file, text, builder)
     if not builder.documents and not builder.problems:
         expected = "a document with apiVersion, kind, metadata and spec"
         builder.problems.append(Problem(file, 1, 1, "", expected, "an empty file"))
-    return Reading(tuple(builder.documents), tuple(builder.problems))
+    complete = complete and not builder.gave_up
+    return Reading(tuple(builder.documents), tuple(builder.problems), complete)
 
 
-def _read_documents(file: str, text: str, builder: Builder) -> None:
+def _read_documents(file: str, text: str, builder: Builder) -> bool:
+    """Whether every document could be read."""
     lines: list[str] = []
     part, first = text, 0  # what is still to be read, and its first line in the file
     for _ in range(_SYNTAX_ERRORS_MOST):
@@ -62,15 +66,16 @@ def _read_documents(file: str, text: str, builder: Builder) -> None:
         except yaml.YAMLError as error:
             found = f"text that cannot be read: {type(error).__name__}"
             builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
-            return
+            return False
         else:
-            return
+            return not lines
         # "---" at the start of a line begins a document, whatever stands before it.
         begun = max(builder.document_line, first)
         marks = (n for n in range(begun + 1, len(lines)) if _DOCUMENT_MARK.match(lines[n]))
         first = next(marks, -1)
         if first < 0:
-            return
+            return False
         part = "\n".join(lines[first:])
     found = f"{_SYNTAX_ERRORS_MOST} documents that are not; the rest of the file was not read"
     builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
+    return False

@@ -1,0 +1,1 @@
+"""Scenarios played in the twin with the production controller, and random ones."""
