@@ -19,7 +19,15 @@ from frota.model.host import Capacity, Size
 from frota.model.policy import Admission, Policy, RebalanceMode, Throttle, Timers
 from frota.model.vm import Mobility
 from frota.ports.hypervisor import HostAddress
-from frota.resources.quantity import GIB, MIB, parse_duration, parse_share, whole_units
+from frota.resources.quantity import (
+    GIB,
+    MIB,
+    cpus_left,
+    memory_left,
+    parse_duration,
+    parse_share,
+    whole_units,
+)
 
 Document = Mapping[str, Any]
 
@@ -74,9 +82,8 @@ class HostSpec:
         if memory is None or cpus is None:
             return None
         return Capacity(
-            memory_mib=max(0, memory - self.reserve_memory_mib),
-            # 100 x 1.15 is a hair under 115 in binary: do not lose a whole CPU to that
-            vcpus=int(max(0, cpus - self.reserve_cpus) * self.overcommit_cpus + 1e-6),
+            memory_mib=memory_left(memory, self.reserve_memory_mib),
+            vcpus=cpus_left(cpus, self.reserve_cpus, self.overcommit_cpus),
             slots=min(self.vms, found.slots) if found else self.vms,
             gpus=self._gpus(found),
         )

@@ -1,0 +1,84 @@
+"""The front of this package: texts in, resources or problems out; never something of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from frota.resources import cluster_rules, fleet_rules, hostgroup_rules
+from frota.resources.building import Document
+from frota.resources.errors import Problem, in_order
+from frota.resources.fields import Strict
+from frota.resources.findings import text
+from frota.resources.fleet import Draft, Fleet, by_name
+from frota.resources.reading import read
+from frota.resources.validation import check
+
+_RULES = {"HostGroup": hostgroup_rules.RULES, "Cluster": cluster_rules.RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One document that is right. ``document`` is plain JSON with every default filled in
+    and every quantity in its shortest form; it is what the store keeps."""
+
+    kind: str
+    name: str
+    document: dict[str, Any]
+    model: Strict
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What files hold. With a problem anywhere there are no resources at all; warnings
+    hinder nothing. Both are sorted by place; show them with ``errors.report``."""
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(files: Sequence[tuple[str, str]], known: Iterable[Mapping[str, Any]] = ()) -> Loaded:
+    """Read and check files, each a (name, text), together and against what is stored.
+
+    ``known`` are the stored documents, as an earlier ``Resource.document``. Never raises
+    for what a file holds.
+    """
+    readings = [read(name, content) for name, content in files]
+    problems = [problem for reading in readings for problem in reading.problems]
+    drafts: list[Draft] = []
+    resources: list[Resource] = []
+    for document in (document for reading in readings for document in reading.documents):
+        model, wrong = check(document)
+        problems.extend(wrong)
+        draft = _draft(document, model)
+        drafts.append(draft)
+        if model is not None:
+            place = (document.file, document.mark[0])
+            resources.append(Resource(draft.kind, draft.name, draft.value, model, *place))
+    complete = all(reading.complete for reading in readings)
+    said = list(_said(Fleet(tuple(drafts), by_name(known), complete)))
+    problems.extend(problem for problem, warning in said if not warning)
+    warnings = in_order(problem for problem, warning in said if warning)
+    if problems:
+        return Loaded((), in_order(problems), warnings)
+    return Loaded(tuple(resources), (), warnings)
+
+
+def _said(fleet: Fleet) -> Iterable[tuple[Problem, bool]]:
+    """What all rules say, and whether it is a warning only."""
+    for draft in fleet.drafts:
+        for rule in _RULES.get(draft.kind, ()):
+            for finding in rule(draft.value):
+                yield draft.problem(finding), finding.warning
+    for fleet_rule in fleet_rules.RULES:
+        for draft, finding in fleet_rule(fleet):
+            yield draft.problem(finding), finding.warning
+
+
+def _draft(document: Document, model: Strict | None) -> Draft:
+    value = document.value if model is None else model.model_dump(by_alias=True, exclude_none=True)
+    return Draft(document, text(value, "kind"), text(value, "metadata", "name"), value)

@@ -1,0 +1,214 @@
+"""Rules across documents: names, references, what never changes, what cannot fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from frota.resources.cluster_rules import roles
+from frota.resources.errors import Path, one_of
+from frota.resources.findings import Finding, at, entries, number, text
+from frota.resources.fleet import Draft, Fleet
+from frota.resources.quantity import format_bytes
+from frota.resources.room import Room, declared_rooms, largest, need_of
+
+Said = Iterator[tuple[Draft, Finding]]
+FleetRule = Callable[[Fleet], Iterable[tuple[Draft, Finding]]]
+
+_NAME: Path = ("metadata", "name")
+
+
+def names_once(fleet: Fleet) -> Said:
+    """One document of each kind and name."""
+    first: dict[tuple[str, str], Draft] = {}
+    for draft in fleet.drafts:
+        if not draft.name:
+            continue
+        before = first.setdefault((draft.kind, draft.name), draft)
+        if before is not draft:
+            line = before.document.locate(_NAME)[0]
+            where = f"{before.document.file}:{line}"
+            found = f'"{draft.name}" again, first at {where}'
+            yield draft, Finding(_NAME, f"each {draft.kind} once", found)
+
+
+def sets_once(fleet: Fleet) -> Said:
+    """Set names and VM names, CLUSTER-ROLE, are unique over all clusters."""
+    owners: dict[str, str] = {}
+    drafts = {draft.name: draft for draft in fleet.drafted("Cluster")}
+    for name, cluster in fleet.every("Cluster").items():
+        for path, set_name, prefix, _ in roles(cluster):
+            for word in sorted({set_name, prefix}):
+                owner = owners.setdefault(word, name)
+                if owner != name and name in drafts:
+                    place = (*path, "name") if path[:2] == ("spec", "nodePools") else _NAME
+                    found = f'"{word}", which cluster {owner} has too'
+                    yield drafts[name], Finding(place, "set and VM names of its own", found)
+
+
+def uris_once(fleet: Fleet) -> Said:
+    """No libvirt is managed twice, in one group or in two."""
+    owners: dict[str, tuple[str, Path]] = {}
+    drafts = {draft.name: draft for draft in fleet.drafted("HostGroup")}
+    groups = fleet.every("HostGroup")
+    for name, group in groups.items():
+        for path, host in entries(group, "spec", "hosts"):
+            uri = text(host, "uri").rstrip("/").lower()
+            owner, first = owners.setdefault(uri, (name, path)) if uri else (name, path)
+            if (owner, first) != (name, path) and name in drafts:
+                other = text(groups[owner], *first, "name")
+                found = f"the URI of host {other}" + (f" of {owner}" if owner != name else "")
+                yield drafts[name], Finding((*path, "uri"), "each libvirt once", found)
+
+
+def never_changed(fleet: Fleet) -> Said:
+    """What a stored document must keep: provider, host group, the levels of each set."""
+    for draft in fleet.drafts:
+        before = fleet.stored.get((draft.kind, draft.name))
+        if before is None:
+            continue
+        for field in ("provider", "hostGroup"):
+            old, new = text(before, "spec", field), text(draft.value, "spec", field)
+            if old and new and old != new:
+                hint = "make a new one under another name"
+                yield draft, Finding(("spec", field), f"{old}, as it is", f'"{new}"', hint)
+        yield from ((draft, finding) for finding in _levels_kept(before, draft.value))
+
+
+def _levels_kept(before: Any, after: Any) -> Iterator[Finding]:
+    old_levels = {name: at(role, "availabilitySet", "levels") for _, name, _, role in roles(before)}
+    for path, name, _, role in roles(after):
+        old = old_levels.get(name)
+        new = at(role, "availabilitySet", "levels") or ["host"]
+        if isinstance(old, list) and isinstance(new, list) and old != new:
+            place = (*path, "availabilitySet", "levels")
+            wrong = f"[{', '.join(map(str, new))}]"
+            hint = "a set keeps its levels; make a new pool"
+            yield Finding(place, f"[{', '.join(old)}], as it is", wrong, hint)
+
+
+def host_group_exists(fleet: Fleet) -> Said:
+    """A cluster names a host group that there is, of the same provider."""
+    groups = fleet.every("HostGroup")
+    for draft in fleet.drafted("Cluster"):
+        name = text(draft.value, "spec", "hostGroup")
+        if name and name not in groups:
+            names = tuple(sorted(groups))
+            expected = one_of(names) if names else "the name of a HostGroup; there is none yet"
+            if fleet.complete:
+                path: Path = ("spec", "hostGroup")
+                yield draft, Finding(path, expected, f'"{name}"', word=name, choices=names)
+            continue
+        wanted = text(groups.get(name), "spec", "provider")
+        provider = text(draft.value, "spec", "provider")
+        if wanted and provider and wanted != provider:
+            expected = f"{wanted}, the provider of {name}"
+            yield draft, Finding(("spec", "provider"), expected, f'"{provider}"')
+
+
+def vms_fit(fleet: Fleet) -> Said:
+    """Each VM fits at least one host when it is empty; all of a role should."""
+    groups = fleet.every("HostGroup")
+    rooms = {name: declared_rooms(group) for name, group in groups.items()}
+    distinct_rooms = {name: Counter(room) for name, room in rooms.items() if room is not None}
+    for draft in fleet.drafted("Cluster"):
+        name = text(draft.value, "spec", "hostGroup")
+        distinct = distinct_rooms.get(name)
+        if distinct is None:
+            continue
+        for path, _, _, role in roles(draft.value):
+            need = need_of(role)
+            if need is not None:
+                count = number(role, "count") or 0
+                known = need if _gpus_known(groups[name]) else replace(need, gpus=())
+                yield from ((draft, item) for item in _fit(path, name, known, count, distinct))
+
+
+def _gpus_known(group: Any) -> bool:
+    """On real hosts GPUs that were not declared are found later."""
+    return text(group, "spec", "provider") == "twin" or all(
+        at(host, "capacity", "gpus") is not None for _, host in entries(group, "spec", "hosts")
+    )
+
+
+def _fit(path: Path, group: str, need: Room, count: int, rooms: Counter[Room]) -> Iterator[Finding]:
+    models = tuple(sorted({model for room in rooms for model, _ in room.gpus}))
+    for model, _ in need.gpus:
+        if model not in models:
+            expected = one_of(models) if models else f"no GPU: no host of {group} has any"
+            place = (*path, "gpu", "model")
+            yield Finding(place, expected, f'"{model}"', word=model, choices=models)
+            return
+    total = sum(room.times(need) * times for room, times in rooms.items())
+    if total == 0:
+        yield _too_large(path, group, need, rooms)
+    elif total < count:
+        expected = f"at most {total}, which is what empty hosts of {group} take"
+        yield Finding((*path, "count"), expected, str(count), "the rest waits", warning=True)
+
+
+def _too_large(path: Path, group: str, need: Room, rooms: Iterable[Room]) -> Finding:
+    bare = replace(need, gpus=())
+    if any(room.times(bare) for room in rooms):
+        expected = f"a VM that fits one host of {group} with its GPUs"
+        return Finding((*path, "gpu"), expected, need.words())
+    expected = f"a VM that fits a host of {group}; the largest gives {largest(rooms).words()}"
+    return Finding((*path, "vmSize"), expected, bare.words())
+
+
+def groups_hold_their_clusters(fleet: Fleet) -> Said:
+    """All clusters of a group together should fit it."""
+    members: dict[str, list[Any]] = {}
+    for cluster in fleet.every("Cluster").values():
+        members.setdefault(text(cluster, "spec", "hostGroup"), []).append(cluster)
+    drafts: dict[str, Draft] = {}
+    for draft in fleet.drafted("Cluster"):
+        drafts.setdefault(text(draft.value, "spec", "hostGroup"), draft)
+    for name, group in fleet.every("HostGroup").items():
+        rooms = declared_rooms(group) if name in drafts else None
+        if rooms is None:
+            continue
+        draft, wanted = drafts[name], _wanted(members.get(name, ()))
+        for what, have in _given(rooms).items():
+            want = wanted[what]
+            if want > have:
+                words = format_bytes if what == "memory" else str
+                expected = f"at most {words(have)} {what} for all clusters of {name}"
+                found = f"{words(want)}"
+                path: Path = ("spec", "hostGroup")
+                yield draft, Finding(path, expected, found, "the rest waits", warning=True)
+
+
+def _given(rooms: Iterable[Room]) -> Counter[str]:
+    given: Counter[str] = Counter({"memory": 0, "CPUs": 0})
+    for room in rooms:
+        given["memory"] += room.memory
+        given["CPUs"] += room.cpus
+        given.update(dict(room.gpus))
+    return given
+
+
+def _wanted(clusters: Iterable[Any]) -> Counter[str]:
+    wanted: Counter[str] = Counter()
+    for cluster in clusters:
+        for _, _, _, role in roles(cluster):
+            need, count = need_of(role), number(role, "count") or 0
+            if need is not None:
+                wanted["memory"] += need.memory * count
+                wanted["CPUs"] += need.cpus * count
+                for model, gpus in need.gpus:
+                    wanted[model] += gpus * count
+    return wanted
+
+
+RULES: tuple[FleetRule, ...] = (
+    names_once,
+    sets_once,
+    uris_once,
+    never_changed,
+    host_group_exists,
+    vms_fit,
+    groups_hold_their_clusters,
+)

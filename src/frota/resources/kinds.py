@@ -1,0 +1,16 @@
+"""All kinds, by name."""
+
+from __future__ import annotations
+
+from frota.resources.cluster import Cluster
+from frota.resources.fields import Strict
+from frota.resources.hostgroup import HostGroup
+
+WRITTEN: dict[str, type[Strict]] = {"HostGroup": HostGroup, "Cluster": Cluster}
+# What Frota makes, and the kind to write instead.
+MADE = {
+    "AvailabilitySet": "Cluster",
+    "VirtualMachine": "Cluster",
+    "Host": "HostGroup",
+    "Decision": "",
+}
