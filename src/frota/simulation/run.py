@@ -38,6 +38,7 @@ from frota.twin.invariants import Checker
 
 _REACTION_S = 0.01  # from a wake-up to the pass it causes
 _RESTART_S = 2.0
+_CRASHED_S = 600.0
 _PASSES_MOST = 50  # at one instant; more is a controller that never rests
 _HOST_VMS = 1000
 
@@ -195,7 +196,7 @@ class Run:
             return
         except Exception as error:  # noqa: BLE001 - whatever it raises is a finding
             self.checker.raised(error)
-            self.kill_controller()
+            self.kill_controller(_CRASHED_S)
             return
         again = result.again_at
         if again is not None:
@@ -206,6 +207,20 @@ class Run:
         if self._due > now:
             self.checker.settled()
             self.after_pass()
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass, then let the controller look though nothing happened."""
+        self.run_until(self.world.now + seconds)
+        self._pass()
+        self.checker.happened()
+
+    def moves(self) -> int:
+        """Live and cold moves ordered so far."""
+        return self.tally.count(is_move)
+
+    def restarts(self) -> int:
+        """Starts ordered so far of VMs that had run before."""
+        return self.tally.count(lambda op: op.verb is Verb.START and op.epoch > 1)
 
     def run_until(self, end: float) -> None:
         """Let the world and the controller run on, checking after every event."""
