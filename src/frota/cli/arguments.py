@@ -26,7 +26,7 @@ common options:
 class Parser(argparse.ArgumentParser):
     """A parser that takes no shortened options and ends with the code for bad usage."""
 
-    def __init__(self, prog: str) -> None:
+    def __init__(self, prog: str, **_more: object) -> None:
         super().__init__(
             prog=prog,
             allow_abbrev=False,
@@ -40,12 +40,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(Exit.BAD_INPUT, f"{self.prog}: {message}; see: {self.prog} --help\n")
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """The options that every command takes; described in ``COMMON_HELP``."""
+def add_common(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """The options that every command takes; described in ``COMMON_HELP``. Those of a
+    nested parser say nothing when they are not given, so that the outer ones stand."""
     quiet = argparse.SUPPRESS
-    parser.add_argument("--store", metavar="PATH", help=quiet)
-    parser.add_argument("--output", choices=OUTPUTS, default="table", help=quiet)
-    parser.add_argument("--no-color", action="store_true", help=quiet)
+    form, plain, store = (quiet, quiet, quiet) if nested else ("table", False, None)
+    parser.add_argument("--store", metavar="PATH", default=store, help=quiet)
+    parser.add_argument("--output", choices=OUTPUTS, default=form, help=quiet)
+    parser.add_argument("--no-color", action="store_true", default=plain, help=quiet)
 
 
 def describe(parser: argparse.ArgumentParser, text: str, *examples: str) -> None:
