@@ -10,12 +10,12 @@ from frota.resources.fields import (
     NETWORK_PATTERN,
     AbsolutePath,
     Disk,
+    GpuModel,
     Line,
     Memory,
     Metadata,
     Name,
     Strict,
-    Word,
     by_key,
 )
 from frota.resources.hostgroup import Provider
@@ -39,7 +39,7 @@ class VmSize(Strict):
 class Gpu(Strict):
     """GPUs that each VM gets for itself (PCI passthrough)."""
 
-    model: Word = Field(description="The model, as the hosts name it.", examples=["A100"])
+    model: GpuModel = Field(description="The model, as the hosts name it.", examples=["A100"])
     count: int = Field(default=1, description="How many for each VM.", ge=1, le=64, examples=[2])
 
 
@@ -49,7 +49,7 @@ class SpreadOptions(Strict):
     levels: list[Literal["rack", "host"]] = Field(
         default=["host"],
         description="What must not be shared, from coarse to fine: [host], [rack] or "
-        "[rack, host]. Never changes.",
+        "[rack, host]. A set keeps its levels until it is redeployed.",
         min_length=1,
         max_length=2,
         examples=[["rack", "host"]],

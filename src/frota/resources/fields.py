@@ -29,7 +29,7 @@ API_VERSION = "frota.dev/v1alpha1"
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 LABEL_KEY_PATTERN = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-WORD_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+MODEL_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.:]*[A-Za-z0-9])?$"
 PATH_PATTERN = r"^/[^\x00-\x1f\x7f]*$"
 URI_PATTERN = r"^[a-z][a-z0-9]*(\+[a-z0-9]+)?://[^\s\x00-\x1f]*$"
 AGENT_PATTERN = r"^fence_[a-z0-9_]+$"
@@ -39,13 +39,12 @@ ADDRESS_PATTERN = r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
 NETWORK_PATTERN = r"^(bridge:)?[A-Za-z0-9][A-Za-z0-9._-]*$"
 ENV_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
-_WORDLIKE = "up to 63 letters, digits, -, _ and ., a letter or digit at both ends"
 # What each pattern asks for, in words that fit after "expected".
 PATTERN_WORDS = {
     NAME_PATTERN: "a name of up to 63 lower-case letters, digits and -, no - at its ends",
     LABEL_KEY_PATTERN: "a label key such as team or example.com/team",
-    LABEL_VALUE_PATTERN: _WORDLIKE,
-    WORD_PATTERN: _WORDLIKE,
+    LABEL_VALUE_PATTERN: "up to 63 letters, digits, -, _ and ., a letter or digit at both ends",
+    MODEL_PATTERN: "a model such as A100 or 10de:20b0",
     PATH_PATTERN: "an absolute path such as /srv/frota",
     URI_PATTERN: "a URI such as qemu+tls://host.example/system",
     AGENT_PATTERN: "a fence agent such as fence_ipmilan",
@@ -72,7 +71,7 @@ class Strict(BaseModel):
 
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
-Word = Annotated[str, Field(pattern=WORD_PATTERN, max_length=63)]
+GpuModel = Annotated[str, Field(pattern=MODEL_PATTERN, max_length=63)]
 AbsolutePath = Annotated[str, Field(pattern=PATH_PATTERN, max_length=1024)]
 Uri = Annotated[str, Field(pattern=URI_PATTERN, max_length=1024)]
 Line = Annotated[str, Field(pattern=LINE_PATTERN, max_length=4096)]

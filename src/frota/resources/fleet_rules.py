@@ -64,7 +64,8 @@ def uris_once(fleet: Fleet) -> Said:
 
 
 def never_changed(fleet: Fleet) -> Said:
-    """What a stored document must keep: provider, host group, the levels of each set."""
+    """What a stored document must keep: provider and host group. A set keeps its levels
+    and its members their size until it is redeployed, which is worth a warning."""
     for draft in fleet.drafts:
         before = fleet.stored.get((draft.kind, draft.name))
         if before is None:
@@ -74,19 +75,32 @@ def never_changed(fleet: Fleet) -> Said:
             if old and new and old != new:
                 hint = "make a new one under another name"
                 yield draft, Finding(("spec", field), f"{old}, as it is", f'"{new}"', hint)
-        yield from ((draft, finding) for finding in _levels_kept(before, draft.value))
+        yield from ((draft, finding) for finding in _until_redeploy(before, draft.value))
 
 
-def _levels_kept(before: Any, after: Any) -> Iterator[Finding]:
-    old_levels = {name: at(role, "availabilitySet", "levels") for _, name, _, role in roles(before)}
+def _until_redeploy(before: Any, after: Any) -> Iterator[Finding]:
+    old_roles = {name: role for _, name, _, role in roles(before)}
     for path, name, _, role in roles(after):
-        old = old_levels.get(name)
-        new = at(role, "availabilitySet", "levels") or ["host"]
-        if isinstance(old, list) and isinstance(new, list) and old != new:
+        old = old_roles.get(name)
+        if old is None:
+            continue
+        hint = f"nothing changes until you say: frota redeploy {name}"
+        old_levels, levels = (at(it, "availabilitySet", "levels") or ["host"] for it in (old, role))
+        if old_levels != levels:
             place = (*path, "availabilitySet", "levels")
-            wrong = f"[{', '.join(map(str, new))}]"
-            hint = "a set keeps its levels; make a new pool"
-            yield Finding(place, f"[{', '.join(old)}], as it is", wrong, hint)
+            yield Finding(
+                place, f"{_flow(old_levels)}, as it is", _flow(levels), hint, warning=True
+            )
+        old_need, need = need_of(old), need_of(role)
+        if need and old_need and need != old_need:
+            place = (*path, "vmSize")
+            yield Finding(
+                place, f"{old_need.words()}, as its VMs are", need.words(), hint, warning=True
+            )
+
+
+def _flow(words: Any) -> str:
+    return f"[{', '.join(map(str, words))}]" if isinstance(words, list) else "no list"
 
 
 def host_group_exists(fleet: Fleet) -> Said:

@@ -11,13 +11,13 @@ from frota.resources.fields import (
     ENV_PATTERN,
     OPTION_PATTERN,
     AbsolutePath,
+    GpuModel,
     Line,
     Memory,
     Name,
     ReservedMemory,
     Strict,
     Uri,
-    Word,
 )
 
 _Option = Annotated[str, Field(pattern=OPTION_PATTERN, max_length=63)]
@@ -32,7 +32,7 @@ class Rack(Strict):
 class Gpus(Strict):
     """GPUs of one model in one host."""
 
-    model: Word = Field(
+    model: GpuModel = Field(
         description="The model, the same word as in the pools that ask for it.", examples=["A100"]
     )
     count: int = Field(description="How many the host has.", ge=1, le=64, examples=[4])

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from frota.resources.fields import API_VERSION
-from frota.resources.kinds import WRITTEN
+from frota.resources.kinds import FORMS, WRITTEN
 
 Schema = dict[str, Any]
 
@@ -41,7 +41,7 @@ def json_schema(kind: str) -> Schema:
 @cache
 def inlined(kind: str) -> Schema:
     """The schema of one kind, without references and without null. Do not change it."""
-    schema = WRITTEN[kind].model_json_schema()
+    schema = {**WRITTEN, **FORMS}[kind].model_json_schema()
     definitions = schema.pop("$defs", {})
     plain: Schema = _plain(schema, definitions)
     return plain | {"title": kind}

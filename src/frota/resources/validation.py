@@ -6,7 +6,7 @@ messages, JSON Schema and CRD can never disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,16 +33,18 @@ _QUOTE = "put it in quotes"
 _KEY = "[key]"  # how pydantic marks that the key of a map is wrong
 
 
-def check(document: Document) -> tuple[Strict | None, list[Problem]]:
-    """The document as its kind, or None and at least one problem."""
+def check(
+    document: Document, kinds: Mapping[str, type[Strict]] = WRITTEN
+) -> tuple[Strict | None, list[Problem]]:
+    """The document as its kind, one of ``kinds``, or None and at least one problem."""
     value = document.value
     if not isinstance(value, dict):
         expected = "a mapping with apiVersion, kind, metadata and spec"
         return None, [_problem(document, (), expected, shown(value))]
     kind = value.get("kind")
-    model = WRITTEN.get(kind) if isinstance(kind, str) else None
+    model = kinds.get(kind) if isinstance(kind, str) else None
     if model is None or not isinstance(kind, str):
-        return None, [_unknown_kind(document, kind)]
+        return None, [_unknown_kind(document, kind, kinds)]
     # Status is Frota's to write; whoever edits what `frota get` printed need not remove it.
     wanted = {key: part for key, part in value.items() if key != "status"}
     problems = list(_nulls(document, kind, wanted))
@@ -56,8 +58,8 @@ def check(document: Document) -> tuple[Strict | None, list[Problem]]:
     return (None, problems) if problems else (made, [])
 
 
-def _unknown_kind(document: Document, kind: object) -> Problem:
-    expected = one_of(WRITTEN)
+def _unknown_kind(document: Document, kind: object, kinds: Mapping[str, type[Strict]]) -> Problem:
+    expected = one_of(kinds)
     if isinstance(kind, str) and kind in MADE:
         write = f"Frota makes {kind} itself"
         hint = f"{write}; write {MADE[kind]}" if MADE[kind] else write
@@ -66,7 +68,7 @@ def _unknown_kind(document: Document, kind: object) -> Problem:
         hint = f"begin with apiVersion: {API_VERSION} and kind: …"
         return _problem(document, ("kind",), expected, "nothing", hint)
     place = document.locate(("kind",))
-    word, choices = str(kind), tuple(WRITTEN)
+    word, choices = str(kind), tuple(kinds)
     return Problem(document.file, *place, "kind", expected, shown(kind), "", word, choices)
 
 
