@@ -1,13 +1,23 @@
-"""Would every VM of any one host, or rack, find room elsewhere? (N-1)"""
+"""Would every VM of any one host, or rack, find room elsewhere? (N-1)
+
+Three tests, the cheap ones first. *Roomy*: as many other hosts as there are VMs could each
+take the most demanding of them; then each VM has a host to itself. *Best fit decreasing*:
+the largest VM goes to the host that it leaves the least room on, and so on; what this
+places fits. What neither proves counts as not surviving: an assignment may exist that
+only a search would find, and a promise must hold without one.
+
+Free memory added up over hosts is no test at all: it may be in crumbs.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 
-from frota.model.host import Capacity, Size
+from frota.model.host import Size
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Vm
-from frota.planners.placement.ledger import Ledger
+from frota.planners.placement.ledger import Ledger, rooms
 
 
 def survives_any_host(snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | None = None) -> bool:
@@ -18,6 +28,111 @@ def survives_any_host(snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | No
     return not failing_hosts(snapshot, extra or {})
 
 
-def failing_hosts(snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]]) -> tuple[str, ...]:
+def failing_hosts(
+    snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | None = None
+) -> tuple[str, ...]:
     """The hosts whose loss would leave some VM without room, by name."""
-    return ()
+    return tuple(name for name, in_the_way in losses(snapshot, extra).items() if in_the_way)
+
+
+def losses(
+    snapshot: Snapshot,
+    extra: Mapping[str, Sequence[Vm]] | None = None,
+    domains: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, tuple[Size, ...]]:
+    """For each domain, the sizes of VMs that would find no room if it died.
+
+    ``domains`` name groups of hosts that die together; each host alone when left out.
+    """
+    ledger = Ledger(snapshot)
+    guests: list[list[Size]] = [[] for _ in ledger.names]
+    for vm in snapshot.vms.values():
+        for name in rooms(vm):
+            index = ledger.index.get(name)
+            if index is not None:
+                guests[index].append(vm.size)
+    for name, vms in (extra or {}).items():
+        for vm in vms:
+            ledger.take(ledger.index[name], vm.size)
+            guests[ledger.index[name]].append(vm.size)
+    serving = [i for i, name in enumerate(ledger.names) if snapshot.hosts[name].schedulable]
+    rest = Rest(ledger, serving)
+    if domains is None:
+        return {ledger.names[i]: rest.without([i], guests[i]) for i in serving}
+    return {
+        domain: rest.without(
+            inside := [ledger.index[name] for name in names],
+            [size for index in inside for size in guests[index]],
+        )
+        for domain, names in domains.items()
+    }
+
+
+class Rest:
+    """The free room of the hosts that serve, in order of free memory.
+
+    Every question leaves it as it was.
+    """
+
+    __slots__ = ("_by_memory", "_fit", "_ledger", "_serving")
+
+    def __init__(self, ledger: Ledger, serving: Iterable[int]) -> None:
+        self._ledger = ledger
+        self._serving = tuple(serving)
+        self._by_memory = sorted((ledger.memory[host], host) for host in self._serving)
+        self._fit: dict[Size, frozenset[int]] = {}
+
+    def without(self, lost: Sequence[int], guests: Sequence[Size]) -> tuple[Size, ...]:
+        """The guests that best fit places nowhere but on the hosts ``lost``."""
+        if not guests or self._roomy(lost, guests):
+            return ()
+        return self._best_fit(frozenset(lost), guests)
+
+    def _roomy(self, lost: Sequence[int], guests: Sequence[Size]) -> bool:
+        kinds = set(guests)
+        models = {size.gpu_model for size in kinds if size.gpus}
+        if len(models) > 1:
+            return False
+        most = Size(
+            max(size.memory_mib for size in kinds),
+            max(size.vcpus for size in kinds),
+            next(iter(models), ""),
+            max(size.gpus for size in kinds),
+        )
+        fit = self._fit.get(most)
+        if fit is None:
+            fits = self._ledger.fits
+            fit = self._fit[most] = frozenset(h for h in self._serving if fits(h, most))
+        return len(fit) - sum(host in fit for host in lost) >= len(guests)
+
+    def _best_fit(self, lost: frozenset[int], guests: Sequence[Size]) -> tuple[Size, ...]:
+        ledger, order = self._ledger, self._by_memory
+        placed: list[tuple[int, Size]] = []
+        left: list[Size] = []
+        for size in sorted(guests, key=_demand, reverse=True):
+            place = self._tightest(size, lost)
+            if place is None:
+                left.append(size)
+                continue
+            _, host = order.pop(place)
+            ledger.take(host, size)
+            insort(order, (ledger.memory[host], host))
+            placed.append((host, size))
+        for host, size in reversed(placed):
+            del order[bisect_left(order, (ledger.memory[host], host))]
+            ledger.give(host, size)
+            insort(order, (ledger.memory[host], host))
+        return tuple(left)
+
+    def _tightest(self, size: Size, lost: frozenset[int]) -> int | None:
+        order, fits = self._by_memory, self._ledger.fits
+        for place in range(bisect_left(order, (size.memory_mib, -1)), len(order)):
+            host = order[place][1]
+            if host not in lost and fits(host, size):
+                return place
+        return None
+
+
+def _demand(size: Size) -> tuple[int, int, int]:
+    """Most demanding last: GPUs are the scarcest, then memory."""
+    return size.gpus, size.memory_mib, size.vcpus
