@@ -198,13 +198,13 @@ ACTIONS: dict[str, Action] = {
     "redeploy": Action(
         {"set": "set"}, lambda run, args: operator.redeploy(run, args["set"]), "set", ("set",)
     ),
-    "stop-vm": Action(
+    "halt-vm": Action(
         {"vm": "word"},
         lambda run, args: operator.halt_vm(run, args["vm"], halted=True),
         "vm",
         ("vm",),
     ),
-    "start-vm": Action(
+    "unhalt-vm": Action(
         {"vm": "word"},
         lambda run, args: operator.halt_vm(run, args["vm"], halted=False),
         "vm",
