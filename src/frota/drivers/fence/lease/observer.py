@@ -90,6 +90,13 @@ class Observer:
         claim = self._claims.get((host, incarnation))
         return None if claim is None else claim.evidence
 
+    def findings(self, host: str) -> tuple[tuple[str, Finding], ...]:
+        """What every claim on a host stands at."""
+        claims = self._claims.items()
+        return tuple(
+            (life, claim.evidence.finding) for (name, life), claim in claims if name == host
+        )
+
     def bound(self, host: str, incarnation: str) -> Slot | None:
         """The slot as it stood when the claim was first weighed: who to send orders to."""
         claim = self._claims.get((host, incarnation))
@@ -195,7 +202,9 @@ class Observer:
             return Evidence(Finding.PROVED, message, "lease")
         if stuck:
             return Evidence(Finding.WAITING, "the host is ending its VMs")
-        return Evidence(Finding.WAITING, f"the lease was last seen to change {still:.0f} s ago")
+        return Evidence(
+            Finding.WAITING, f"a proof when it is not renewed for {self.terms.proof:g} s"
+        )
 
     def _judge_successor(self, claim: Claim, slot: Slot) -> Evidence:
         """Another incarnation stands there. Two renewals of it are wanted, as a single
