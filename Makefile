@@ -2,7 +2,7 @@
 # Both bring in what they need beyond python3; see tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real test check static format bench soak audit lock run dev dev-real clean
+.PHONY: help demo demo-real test check static format bench soak lock run dev dev-real clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -35,9 +35,6 @@ bench: dev ## the table of measured figures; ARGS go to bench/run.py
 
 soak: run ## 100,000 random fault schedules, every invariant after every event (hours)
 	@.venv/bin/frota simulate --fuzz $(or $(SCHEDULES),100000) --seed $(or $(SEED),1) --output json
-
-audit: dev ## known vulnerabilities of the locked packages, by the package index's own list
-	@tools/audit.sh
 
 lock: dev ## bring uv.lock up to date with pyproject.toml
 	.uv/bin/uv lock

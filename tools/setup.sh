@@ -55,7 +55,8 @@ bring_uv() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "this python3 can make no virtual environment: installing python3-venv with apt-get"
         { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-            --no-install-recommends python3-venv; } >&2 || fail "apt-get could not install python3-venv"
+            --no-install-recommends python3-venv; } >>.uv/log 2>&1 ||
+            fail "apt-get could not install python3-venv: see .uv/log"
         # The package serves the distribution's own Python, not another one on the path.
         for python in "$python" /usr/bin/python3; do
             if uv_by_venv "$python"; then return; fi

@@ -14,7 +14,8 @@ from frota.runtime.alarm import PipeAlarm
 from frota.runtime.backoff import Backoff
 from frota.runtime.loop import Loop, stopping_on_signals
 from frota.runtime.queue import WorkQueue
-from frota.runtime.worker import Result, Worker
+from frota.runtime.result import Result
+from frota.runtime.worker import Worker
 from tests.runtime.virtual import Told, VirtualAlarm, VirtualClock
 
 START = 1000.0
@@ -181,7 +182,8 @@ from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
 from frota.runtime.loop import Loop, stopping_on_signals
 from frota.runtime.queue import WorkQueue
-from frota.runtime.worker import Result, Worker
+from frota.runtime.result import Result
+from frota.runtime.worker import Worker
 
 class Quiet:
     def failed(self, key, error, again_at): pass

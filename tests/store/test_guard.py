@@ -5,15 +5,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from frota.ports.store import StoreError
-from frota.store.guard import Guard, Guarded
+from frota.store.guard import Guard, Guarded, holder_of
 
 HOLD = """
 import sys
 from pathlib import Path
+from threading import Event, Thread
 from frota.store.guard import Guard
 guard = Guard(Path(sys.argv[1]), "frota up", 1_700_000_000.0)
 print("held", flush=True)
@@ -32,6 +34,35 @@ def test_a_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
         assert "since 2023-11-14 22:13:20 UTC" in message
         assert "Stop it first" in message
     Guard(store, "frota up", 0.0).release()
+
+
+def test_asking_who_holds_it_disturbs_nobody(tmp_path: Path) -> None:
+    store = tmp_path / "frota.db"
+    assert holder_of(store) == ""
+    with Guard(store, "frota up", 1_700_000_000.0):
+        assert holder_of(store).startswith(f"process {os.getpid()} on ")
+        with pytest.raises(Guarded):
+            Guard(store, "frota up", 0.0)
+    assert holder_of(store) == "", "what the side file still says counts for nothing"
+
+
+def test_the_guard_is_taken_while_others_ask(tmp_path: Path) -> None:
+    store = tmp_path / "frota.db"
+    Guard(store, "frota up", 0.0).release()
+    enough = Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            holder_of(store)
+
+    asker = Thread(target=ask)
+    asker.start()
+    try:
+        for _ in range(100):
+            Guard(store, "frota up", 0.0).release()
+    finally:
+        enough.set()
+        asker.join()
 
 
 def test_release_twice_is_harmless(tmp_path: Path) -> None:

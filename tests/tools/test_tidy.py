@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.tidy import ROOT, TREES, inspect, main
+from tools.tidy import ROOT, inspect, main
 
 CORE = "src/frota/planners/x.py"
 TEST = "tests/planners/test_x.py"
@@ -66,7 +66,3 @@ def test_the_place_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert str(inspect(CORE, "x = 1\nprint(x)\n")[0]).startswith(f"{CORE}:2: print")
     assert main([str(ROOT / "tools" / "tidy.py")]) == 0
     assert capsys.readouterr().out == "tidy: 1 files, 0 faults\n"
-
-
-def test_every_tree_is_there() -> None:
-    assert all(any((ROOT / tree).rglob("*.py")) for tree in TREES)

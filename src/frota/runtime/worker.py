@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from frota.ports.clock import Clock
 from frota.runtime.queue import WorkQueue
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a reconcile says when it succeeded: come back at ``again_at`` (Frota's clock)
-    at the latest, or only when something happens (None)."""
-
-    again_at: float | None = None
-
+from frota.runtime.result import Result
 
 Reconcile = Callable[[str], Result]
 

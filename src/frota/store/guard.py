@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,6 +20,10 @@ from types import TracebackType
 from typing import Self
 
 from frota.ports.store import StoreError
+
+# Trying again tells somebody who only asks (``holder_of``) from somebody who keeps it.
+_TRIES = 4
+_PAUSE_S = 0.01
 
 
 class Guarded(StoreError):
@@ -42,8 +47,7 @@ class Holder:
 def holder_of(store: Path) -> str:
     """Who holds the guard of a store file now, in words; empty when nobody does.
 
-    Asking takes the lock for a moment, shared: a controller that starts at that very
-    moment is refused and should try once more.
+    Asking takes the lock, shared, for microseconds; who wants to take it tries again.
     """
     path = _side_file(store)
     try:
@@ -111,15 +115,21 @@ class Guard:
         self.release()
 
     def _take(self, store: Path, command: str, now: float) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._locked():
             raise Guarded(
                 f"{store}: another Frota works on this store: {_written_holder(self._file)}. "
                 "Stop it first, or give this one a store of its own"
-            ) from None
+            )
         holder = Holder(os.getpid(), socket.gethostname(), command, now)
         # A full disk must not keep a controller from its work: the lock is what counts.
         with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, json.dumps(asdict(holder)).encode(), 0)
+
+    def _locked(self) -> bool:
+        for _ in range(_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            select.select([], [], [], _PAUSE_S)
+        return False
