@@ -10,7 +10,7 @@ from frota.controllers.desired import ClusterSpec, HostSpec
 from frota.controllers.draft import Draft
 from frota.model.availability import domain_of
 from frota.model.decision import Stage
-from frota.model.host import Capacity, Host, HostState, Intent
+from frota.model.host import Capacity, Host, HostState
 from frota.model.vm import VmState
 from frota.planners.population import Role, populate
 
@@ -58,7 +58,7 @@ def expand_sets(draft: Draft) -> None:
         config = spread.generations[-1]
         now = frozenset().union(*(joined[level] for level in spread.levels))
         there = frozenset().union(*(present[level] for level in spread.levels))
-        if now <= config and config <= there.union(spread.removed):
+        if now <= config <= there.union(spread.removed):
             continue
         changed = spread
         if not now <= config:

@@ -26,7 +26,8 @@ from frota.controllers.draft import Draft
 from frota.controllers.kills import Kills
 from frota.controllers.observe import ASKED
 from frota.controllers.records import APPROVAL, Records
-from frota.controllers.status import update_verdicts
+from frota.controllers.same import Same
+from frota.controllers.status import Standings
 from frota.model.definition import Definition
 from frota.model.host import Capacity, HostState
 from frota.model.vm import Vm
@@ -79,6 +80,8 @@ class HostGroupController:
         self._capacities: dict[str, tuple[Capacity, Capacity | None]] = {}
         self._attached: dict[str, object] = {}
         self._quiet = Quiet()
+        self._standings = Standings()
+        self._config = Same()
         self._spec: GroupSpec | None = None
         self._spec_of: Mapping[str, Any] | None = None
         self._clusters: dict[str, tuple[Mapping[str, Any], ClusterSpec]] = {}
@@ -102,17 +105,19 @@ class HostGroupController:
         left = observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
         observe.find_vms(draft, outcomes)
         declare.unhost_removed(draft)
-        declare.expand_sets(draft)
+        if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
+            declare.expand_sets(draft)
         declare.adopt_domains(draft)
         declare.declare_population(draft, self._new_id)
         declare.forget_idle(draft)
         moves.stop_unwanted(draft, self._new_id)
         moves.start_waiting(draft, self._new_id)
         moves.drain(draft, self._new_id)
-        moves.rebalance(draft, self._agenda, self._new_id, records.values[APPROVAL].keys())
+        self._standings.update(draft)
+        if moves.rebalance(draft, self._agenda, self._new_id, records.values[APPROVAL].keys()):
+            self._standings.update(draft)
         moves.wake_for_retries(draft)
         kills = self._kills.plan(left, outcomes, draft)
-        update_verdicts(draft)
         try:
             written = records.commit(draft.values(), draft.story.lines, self._shorter(draft))
         except Conflict:

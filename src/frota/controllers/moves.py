@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from math import inf
 
 from frota.controllers.draft import Draft
+from frota.controllers.same import Same
 from frota.model.decision import Stage
 from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
-from frota.model.vm import Operation, Verb, Vm, VmState
+from frota.model.policy import RebalanceMode
+from frota.model.vm import Operation, Verb, VmState
 from frota.planners.placement.drain import plan_drain
 from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
@@ -22,7 +25,6 @@ from frota.planners.placement.starts import (
     waiting,
 )
 from frota.planners.placement.throttle import admit
-
 
 NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
@@ -41,6 +43,8 @@ class Agenda:
     basis: object = None
     cause_id: str = ""
     held: str = ""  # the hash of a plan that waits for an approval
+    vain: Same = field(default_factory=Same)  # what the last plan that found nothing saw
+    rested_at: float = -inf  # until then it would find nothing again
 
     def drop(self) -> None:
         """Forget the rest."""
@@ -150,29 +154,39 @@ def failover_pending(draft: Draft) -> bool:
     )
 
 
-def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> None:
-    """Carry on with the agenda, or make one; start what may start now."""
+def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
+    """Carry on with the agenda, or make one; start what may start now, and say if anything
+    did."""
     if failover_pending(draft):
         agenda.drop()
-        return
+        return False
     moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):
         agenda.drop()
     if not agenda.steps and (moving or not _planned(draft, agenda, new_id, approvals)):
-        return
+        return False
     admitted, _ = admit(_open_steps(agenda.steps, draft), draft.snapshot(), voluntary=True)
     for step in admitted:
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
     if agenda.steps and not admitted and not moving:
-        _wake_when_rested(draft)
+        draft.wake_at(_rested_at(draft))
+    return bool(admitted)
 
 
 def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
     """Make an agenda, if there is something to even out and the brake lets it pass."""
+    going_home = draft.spec.policy.rebalance is RebalanceMode.HOME
+    if not going_home and all(verdict.aligned for verdict in draft.verdicts.values()):
+        return False
+    scene = (*draft.hosts.values(), *draft.sets.values(), *draft.vms.values())
+    if agenda.vain.holds(scene) and draft.now < agenda.rested_at:
+        draft.wake_at(agenda.rested_at)
+        return False
     plan = plan_rebalance(draft.grounds())
+    agenda.rested_at = -inf if plan.steps else _rested_at(draft)
     if not plan.steps:
-        _wake_when_rested(draft)
+        draft.wake_at(agenda.rested_at)
         return False
     if not _within_brake(draft, plan, agenda, approvals):
         return False
@@ -269,13 +283,11 @@ def _tell_plan(draft: Draft, plan: Plan, cause: str) -> None:
     )
 
 
-def _wake_when_rested(draft: Draft) -> None:
-    """Come back when the next VM may be moved, or tried, again."""
+def _rested_at(draft: Draft) -> float:
+    """When the next VM may be moved, or tried, again; infinity when all may."""
     cooldown = draft.spec.policy.timers.move_cooldown
-    for vm in draft.vms.values():
-        for when in (vm.retry_at, vm.moved_at + cooldown):
-            if when > draft.now:
-                draft.wake_at(when)
+    times = (t for vm in draft.vms.values() for t in (vm.retry_at, vm.moved_at + cooldown))
+    return min((time for time in times if time > draft.now), default=inf)
 
 
 def wake_for_retries(draft: Draft) -> None:

@@ -1,34 +1,67 @@
-"""The verdicts on sets, written when they change."""
+"""The verdicts on sets: judged anew when something they rest on changed, written when they
+differ."""
 
 from __future__ import annotations
 
 from frota.controllers.draft import Draft
+from frota.controllers.same import Same
+from frota.model.availability import Verdict
 from frota.model.decision import Stage
 from frota.planners.placement.survival import survives_any_host
-from frota.planners.placement.verdict import verdicts
+from frota.planners.placement.verdict import Judge, members_of
 
 
-def update_verdicts(draft: Draft) -> None:
-    """Judge every set; journal changes of phase."""
-    if not draft.sets:
+class Standings:
+    """Remembers what each verdict was based on. Records are frozen and kept as the same
+    objects while they do not change, so comparing identities is enough."""
+
+    def __init__(self) -> None:
+        self._hosts = Same()
+        self._population = Same()
+        self._sets: dict[str, Same] = {}
+        self._feasible: bool | None = None
+
+    def update(self, draft: Draft) -> None:
+        """Judge the sets that may have changed; journal changes of phase."""
+        if not draft.sets:
+            return
+        feasible = self._n1_feasible(draft)
+        moved = not self._hosts.holds(draft.hosts.values())
+        judge: Judge | None = None
+        for name, members in members_of(draft.snapshot()).items():
+            spread, old = draft.sets[name], draft.verdicts.get(name)
+            known = self._sets.setdefault(name, Same()).holds((spread, *members))
+            if known and not moved and old is not None and old.aligned:
+                if old.n1_feasible == feasible:
+                    continue
+            judge = judge or Judge(draft.grounds(), feasible)
+            _write(draft, judge.judge(spread, members), old)
+        for name in self._sets.keys() - draft.sets.keys():
+            del self._sets[name]
+
+    def _n1_feasible(self, draft: Draft) -> bool | None:
+        """N-1 of the group at rest; while VMs are on their way, what it was before."""
+        if any(vm.operation is not None for vm in draft.vms.values()):
+            return self._feasible
+        if not self._population.holds((*draft.hosts.values(), *draft.vms.values())):
+            self._feasible = survives_any_host(draft.snapshot())
+        return self._feasible
+
+
+def _write(draft: Draft, verdict: Verdict, old: Verdict | None) -> None:
+    if verdict == old:
         return
-    busy = any(vm.operation is not None for vm in draft.vms.values())
-    # While VMs are on their way the answer would change with every step: say unknown.
-    feasible = None if busy else survives_any_host(draft.grounds().snapshot)
-    for verdict in verdicts(draft.grounds(), feasible):
-        old = draft.verdicts.get(verdict.set)
-        if verdict == old:
-            continue
-        draft.verdicts[verdict.set] = verdict
-        if old is None or old.phase is not verdict.phase:
-            before = old.phase.value if old is not None else "new"
-            draft.story.tell(
-                Stage.OUTCOME,
-                _cause(draft, verdict.set),
-                f"AvailabilitySet/{verdict.set}",
-                verdict.phase.value,
-                f"{before} -> {verdict.phase.value}: {verdict.message}",
-            )
+    draft.verdicts[verdict.set] = verdict
+    if old is not None and old.phase is verdict.phase:
+        return
+    before = old.phase.value if old is not None else "new"
+    draft.story.tell(
+        Stage.OUTCOME,
+        _cause(draft, verdict.set),
+        f"AvailabilitySet/{verdict.set}",
+        verdict.phase.value,
+        f"{before} -> {verdict.phase.value}: {verdict.message}",
+    )
 
 
 def _cause(draft: Draft, name: str) -> str:

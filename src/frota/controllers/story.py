@@ -17,7 +17,7 @@ class Story:
         self._at = at
         self.lines: list[Decision] = []
 
-    def tell(  # noqa: PLR0913 - the columns of the journal
+    def tell(
         self,
         stage: Stage,
         cause_id: str,

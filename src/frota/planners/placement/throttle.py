@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from frota.model.plan import Refusal, Step
 from frota.model.snapshot import Snapshot
@@ -13,20 +13,6 @@ from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.survival import survives_any_host
 
 _MOVES = frozenset({Verb.LIVE, Verb.COLD})
-
-
-@dataclass(slots=True)
-class _Traffic:
-    """Moves under way, by what limits them."""
-
-    out: Counter[str] = field(default_factory=Counter)
-    into: Counter[str] = field(default_factory=Counter)
-    cluster: Counter[str] = field(default_factory=Counter)
-
-    def count(self, cluster: str, src: str, dst: str) -> None:
-        self.out[src] += 1
-        self.into[dst] += 1
-        self.cluster[cluster] += 1
 
 
 def admit(
@@ -39,89 +25,99 @@ def admit(
     """
     if not steps:
         return (), ()
-    ledger = Ledger(snapshot)
-    traffic = _traffic(snapshot)
+    gate = _Gate(snapshot, voluntary=voluntary)
     first = min(step.layer for step in steps)
-    guard = _survival_guard(snapshot) if voluntary else None
     admitted: list[Step] = []
     waiting: list[Refusal] = []
-    busy = _moving_sets(snapshot)
     for step in steps:
-        vm = snapshot.vms[step.vm]
         why = "waits for room that earlier moves make" if step.layer > first else ""
-        why = why or _limit(step, vm, snapshot, traffic)
-        why = why or _quorum(vm, snapshot, busy, voluntary=voluntary)
-        if not why and not ledger.fits(ledger.index[step.dst], vm.size):
-            why = f"waits for room on {step.dst}"
-        if not why and guard is not None and not guard(step):
-            why = "would leave the group unable to lose a host"
+        why = why or gate.closed_to(step)
         if why:
             waiting.append(Refusal(step.vm, "CooldownOrThrottle", why))
-            continue
-        ledger.take(ledger.index[step.dst], vm.size)
-        traffic.count(_cluster(vm, snapshot), step.src, step.dst)
-        busy.add(vm.set)
-        admitted.append(step)
+        else:
+            gate.let_in(step)
+            admitted.append(step)
     return tuple(admitted), tuple(waiting)
+
+
+class _Gate:
+    """Lets moves in one after another, counting each at once."""
+
+    def __init__(self, snapshot: Snapshot, *, voluntary: bool) -> None:
+        self._snapshot = snapshot
+        self._voluntary = voluntary
+        self._ledger = Ledger(snapshot)
+        self._out: Counter[str] = Counter()
+        self._into: Counter[str] = Counter()
+        self._cluster: Counter[str] = Counter()
+        self._busy_sets: set[str] = set()
+        self._moved: dict[str, Vm] = {}
+        self._survives: bool | None = None  # found out when first needed
+        for vm in snapshot.vms.values():
+            operation = vm.operation
+            if operation is not None:
+                self._busy_sets.add(vm.set)
+                if operation.verb in _MOVES:
+                    self._count(vm, operation.src, operation.dst)
+
+    def _count(self, vm: Vm, src: str, dst: str) -> None:
+        self._out[src] += 1
+        self._into[dst] += 1
+        self._cluster[_cluster(vm, self._snapshot)] += 1
+
+    def let_in(self, step: Step) -> None:
+        """Count a move that begins."""
+        vm = self._snapshot.vms[step.vm]
+        self._ledger.take(self._ledger.index[step.dst], vm.size)
+        self._count(vm, step.src, step.dst)
+        self._busy_sets.add(vm.set)
+        self._moved[vm.name] = replace(vm, host=step.dst)
+
+    def closed_to(self, step: Step) -> str:
+        """Why a move may not begin now; empty when it may."""
+        vm = self._snapshot.vms[step.vm]
+        why = self._limit(step, vm) or self._quorum(vm)
+        if not why and not self._ledger.fits(self._ledger.index[step.dst], vm.size):
+            why = f"waits for room on {step.dst}"
+        if not why and self._voluntary and not self._leaves_survival(step, vm):
+            why = "would leave the group unable to lose a host"
+        return why
+
+    def _limit(self, step: Step, vm: Vm) -> str:
+        throttle = self._snapshot.policy.throttle
+        cluster = _cluster(vm, self._snapshot)
+        if self._out[step.src] >= throttle.out_per_host:
+            return f"{throttle.out_per_host} moves leave {step.src} already"
+        if self._into[step.dst] >= throttle.in_per_host:
+            return f"{throttle.in_per_host} moves go to {step.dst} already"
+        if self._cluster[cluster] >= throttle.per_cluster:
+            return f"{throttle.per_cluster} moves of cluster {cluster} are under way"
+        return ""
+
+    def _quorum(self, vm: Vm) -> str:
+        """One member of a control plane at a time, and only while it has its quorum."""
+        spread = self._snapshot.sets.get(vm.set)
+        if spread is None or not spread.control_plane:
+            return ""
+        if vm.set in self._busy_sets:
+            return "another member of its control plane is moving"
+        members = [m for m in self._snapshot.vms.values() if m.set == vm.set and m.wanted]
+        well = sum(m.state is VmState.RUNNING and m.ready for m in members)
+        needed = len(members) if self._voluntary else len(members) // 2 + 1
+        if well < needed:
+            return f"{well} of {len(members)} control-plane members are ready, {needed} needed"
+        return ""
+
+    def _leaves_survival(self, step: Step, vm: Vm) -> bool:
+        """Whether the group can lose a host after the move, if it can now."""
+        if self._survives is None:
+            self._survives = survives_any_host(self._snapshot)
+        if not self._survives:
+            return True
+        moved = {**self._moved, vm.name: replace(vm, host=step.dst)}
+        return survives_any_host(self._snapshot.with_vms(moved.values()))
 
 
 def _cluster(vm: Vm, snapshot: Snapshot) -> str:
     spread = snapshot.sets.get(vm.set)
     return spread.cluster if spread is not None else ""
-
-
-def _traffic(snapshot: Snapshot) -> _Traffic:
-    traffic = _Traffic()
-    for vm in snapshot.vms.values():
-        operation = vm.operation
-        if operation is not None and operation.verb in _MOVES:
-            traffic.count(_cluster(vm, snapshot), operation.src, operation.dst)
-    return traffic
-
-
-def _moving_sets(snapshot: Snapshot) -> set[str]:
-    return {vm.set for vm in snapshot.vms.values() if vm.operation is not None}
-
-
-def _limit(step: Step, vm: Vm, snapshot: Snapshot, traffic: _Traffic) -> str:
-    throttle = snapshot.policy.throttle
-    cluster = _cluster(vm, snapshot)
-    if traffic.out[step.src] >= throttle.out_per_host:
-        return f"{throttle.out_per_host} moves leave {step.src} already"
-    if traffic.into[step.dst] >= throttle.in_per_host:
-        return f"{throttle.in_per_host} moves go to {step.dst} already"
-    if traffic.cluster[cluster] >= throttle.per_cluster:
-        return f"{throttle.per_cluster} moves of cluster {cluster} are under way"
-    return ""
-
-
-def _quorum(vm: Vm, snapshot: Snapshot, busy: set[str], *, voluntary: bool) -> str:
-    """One member of a control plane at a time, and only while it has its quorum."""
-    spread = snapshot.sets.get(vm.set)
-    if spread is None or not spread.control_plane:
-        return ""
-    if vm.set in busy:
-        return "another member of its control plane is moving"
-    members = [m for m in snapshot.vms.values() if m.set == vm.set and m.wanted]
-    well = sum(m.state is VmState.RUNNING and m.ready for m in members)
-    needed = len(members) if voluntary else len(members) // 2 + 1
-    if well < needed:
-        return f"{well} of {len(members)} control-plane members are ready, {needed} needed"
-    return ""
-
-
-def _survival_guard(snapshot: Snapshot) -> Callable[[Step], bool] | None:
-    """A check that every admitted move keeps N-1; None when there is nothing to keep."""
-    if not survives_any_host(snapshot):
-        return None
-    moved: dict[str, Vm] = {}
-
-    def keeps(step: Step) -> bool:
-        vm = snapshot.vms[step.vm]
-        trial = {**moved, vm.name: replace(vm, host=step.dst)}
-        if not survives_any_host(snapshot.with_vms(trial.values())):
-            return False
-        moved[vm.name] = trial[vm.name]
-        return True
-
-    return keeps

@@ -22,15 +22,7 @@ def members_of(snapshot: Snapshot) -> dict[str, list[Vm]]:
     return members
 
 
-def verdicts(grounds: Grounds, n1_feasible: bool | None) -> tuple[Verdict, ...]:
-    """The verdict on every set, by name."""
-    snapshot = grounds.snapshot
-    members = members_of(snapshot)
-    judge = _Judge(grounds, n1_feasible)
-    return tuple(judge.judge(snapshot.sets[name], members[name]) for name in sorted(members))
-
-
-class _Judge:
+class Judge:
     """Judges the sets of one snapshot."""
 
     def __init__(self, grounds: Grounds, n1_feasible: bool | None) -> None:
@@ -44,6 +36,7 @@ class _Judge:
         }
 
     def judge(self, spread: AvailabilitySet, members: Sequence[Vm]) -> Verdict:
+        """The verdict on one set with all its members."""
         config = spread.generations[-1] if spread.generations else frozenset()
         down = sorted(config - self._serving - set(spread.removed))
         latest = len(spread.generations) - 1
