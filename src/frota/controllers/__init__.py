@@ -1,0 +1,1 @@
+"""Glue: observe, plan, write down, act; one controller for each kind of shard."""

@@ -18,6 +18,7 @@ from frota.ports.hypervisor import Hypervisor
 from frota.ports.witness import Witness
 
 ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
+_CONDEMNED = ASKED | {HostState.DOWN}
 _FRESH_CAUSE = frozenset({HostState.SUSPECT, HostState.DRAINING, HostState.RECOVERING})
 _ROUNDS = 4  # a host can pass through at most this many states in one instant
 
@@ -108,9 +109,8 @@ def _record(draft: Draft, host: Host, new_cause: Callable[[], str]) -> None:
         host.state.value,
         f"{old.state.value} -> {host.state.value}: {host.reason}",
     )
-    if old.state in ASKED or old.state is HostState.DOWN:
-        if host.state not in ASKED and host.state is not HostState.DOWN:
-            draft.forget.append(host.name)
+    if old.state in _CONDEMNED and host.state not in _CONDEMNED:
+        draft.forget.append(host.name)
     if host.state is HostState.REMOVED:
         draft.removed.append(host.name)
 

@@ -31,9 +31,9 @@ class Standings:
         for name, members in members_of(draft.snapshot()).items():
             spread, old = draft.sets[name], draft.verdicts.get(name)
             known = self._sets.setdefault(name, Same()).holds((spread, *members))
-            if known and not moved and old is not None and old.aligned:
-                if old.n1_feasible == feasible:
-                    continue
+            even = old is not None and old.aligned and old.n1_feasible == feasible
+            if known and even and not moved:
+                continue
             judge = judge or Judge(draft.grounds(), feasible)
             _write(draft, judge.judge(spread, members), old)
         for name in self._sets.keys() - draft.sets.keys():
