@@ -54,6 +54,7 @@ def test_a_breach_is_found(path: str, source: str, expected: str) -> None:
         (CORE, "x = 1  # noqa: BLE001 - one fault must not stop the others\n"),
         (CORE, "x = 1  # type: ignore[arg-type]  # passed through\n"),
         (CORE, "class C:\n    def f(self, a, b, c, d, e, g): ...\n"),
+        (CORE, "def f(  # noqa: PLR0913 - every port by name\n    a, b, c, d, e, g, h): ...\n"),
         (CORE, "def f():\n" + "    x = 1\n" * 69),
         ("src/frota/store/database.py", "class Database: ...\n"),
     ],
