@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +14,7 @@ from frota.cli.outcome import Exit
 from frota.cli.terminal import Terminal, printable
 from frota.cli.words import moment
 from frota.model.decision import Decision, Stage
+from frota.runtime.alarm import PipeAlarm
 from frota.store.sqlite import SqliteStore
 
 _POLL_S = 0.25
@@ -64,8 +64,9 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 
 def news(store: SqliteStore, group: str, known: Sequence[Decision]) -> Iterator[Decision]:
     """Lines that are written after ``known``, a tail; waits for them for ever."""
+    alarm = PipeAlarm()
     while True:
-        time.sleep(_POLL_S)
+        alarm.wait(_POLL_S)
         latest = tail(store, group)
         yield from added(known, latest)
         known = latest

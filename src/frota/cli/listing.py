@@ -11,6 +11,7 @@ from frota.cli.terminal import Cell, Terminal
 from frota.cli.words import age, mib, moment, size_text, state_cell
 from frota.model.decision import Decision
 from frota.ports.store import Entry
+from frota.runtime.clock import SystemClock
 from frota.store.sqlite import SqliteStore
 
 Row = Sequence[str | Cell]
@@ -58,6 +59,7 @@ def used(vms: Sequence[Entry]) -> Mapping[str, Counter[str]]:
 
 def _hosts(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
     taken = used(store.raw(VM))
+    now = SystemClock(store.latest()).now()
     rows: list[Row] = []
     for entry in entries:
         host, use = entry.value, taken.get(entry.name, Counter())
@@ -68,7 +70,7 @@ def _hosts(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
                 plain_name(entry.name),
                 host["rack"],
                 state_cell(host["state"]),
-                age(host["since"]),
+                age(host["since"], now),
                 f"{mib(use['memory'])}/{mib(capacity['memory_mib'])}",
                 f"{use['cpus']}/{capacity['vcpus']}",
                 str(use["vms"]),

@@ -43,9 +43,9 @@ def ago(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-def age(at: float) -> str:
+def age(at: float, now: float) -> str:
     """How long ago a stored time was; ``-`` for never."""
-    return ago(time.time() - at) if at > 0 else "-"
+    return ago(now - at) if at > 0 else "-"
 
 
 def moment(at: float) -> str:
