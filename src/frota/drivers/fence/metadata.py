@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from frota.resources.errors import nearest
 
 # Set by Frota, or would write secrets to places that nobody guards.
 RESERVED = frozenset(
@@ -55,6 +56,6 @@ class Metadata:
         if name.replace("-", "_") in known:
             return ""
         usable = sorted(self.options - RESERVED)
-        near = difflib.get_close_matches(name, usable, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(usable)}"
+        near = nearest(name, usable)
+        hint = f"did you mean {near!r}?" if near else f"it knows {', '.join(usable)}"
         return f"unknown option {name!r}; {hint}"

@@ -58,6 +58,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counter: int
     phase: Phase
     cause: Cause
+    terms: Terms
 
 
 def _milliseconds(now: float) -> int:
@@ -116,7 +117,15 @@ class Holder:
         if not self.incarnation:
             return None
         me = self.identity
-        return Memory(me.space, me.boot, self.incarnation, self._renewed, self.phase, self.cause)
+        return Memory(
+            me.space,
+            me.boot,
+            self.incarnation,
+            self._renewed,
+            self.phase,
+            self.cause,
+            self.terms,
+        )
 
     def owns(self, slot: Slot | None) -> bool:
         """Whether a slot found on storage may be overwritten by this agent."""
