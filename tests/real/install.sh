@@ -36,7 +36,7 @@ wanted() {
     # libvirt-daemon without libvirt-daemon-system: the daemon, but no service of it.
     printf '%s\n' libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
         qemu-utils openipmi ipmitool busybox-static genisoimage iproute2 iputils-ping \
-        util-linux libvirt-dev pkg-config gcc libc6-dev
+        util-linux libvirt-dev pkg-config gcc libc6-dev python3-dev
     # Later releases split these off.
     for name in libvirt-daemon-driver-network libvirt-daemon-driver-storage \
         libvirt-daemon-driver-nwfilter; do
