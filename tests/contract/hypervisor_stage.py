@@ -122,7 +122,7 @@ class Acting:
     def well(self, stage: Stage, operation: Operation) -> None:
         """Order, and expect success."""
         outcome = self.do(stage, operation)
-        assert outcome == Outcome(operation.id)
+        assert outcome == Outcome(operation.id), outcome.error
 
     def started(self, stage: Stage, host: str, vm: str = VM, epoch: int = 1) -> None:
         """Start a VM, successfully; it is seen at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from frota.drivers.libvirt.crew import Task
 from frota.drivers.libvirt.domain import Mark
@@ -38,12 +38,13 @@ def gone(found: Found | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One operation being carried out. ``stop_grace`` is how long a guest may take to
-    end itself, in seconds."""
+    """One operation being carried out by one thread, with sessions of its own.
+    ``stop_grace`` is how long a guest may take to end itself, in seconds."""
 
     task: Task
     link: Callable[[str], Link]
     stop_grace: float
+    _sessions: dict[str, Session] = field(default_factory=dict)
 
     @property
     def operation(self) -> Operation:
@@ -58,9 +59,12 @@ class Act:
         return self.task.definition
 
     def session(self, host: str) -> Session:
-        """A session with the host. Raises ``Refused`` for a host that is not attached,
-        ``Silent`` for one that does not answer."""
-        return self.link(host).session()
+        """The session with the host, a new one when it broke. Raises ``Refused`` for a
+        host that is not attached, ``Silent`` for one that does not answer, ``Fault``."""
+        session = self._sessions.get(host)
+        if session is None or not session.alive:
+            session = self._sessions[host] = self.link(host).open()
+        return session
 
     def find(self, session: Session) -> Found | None:
         """The VM's copy on the host of this session, or None."""
@@ -71,5 +75,4 @@ class Act:
     def note(self, *hosts: str) -> None:
         """Let the views of these hosts show what this operation did."""
         for host in hosts:
-            link = self.link(host)
-            link.note(link.session(), self.operation.vm)
+            self.link(host).note(self.session(host), self.operation.vm)

@@ -3,8 +3,8 @@
 At most ``HANDS`` operations of one host run at once, the others wait their turn. An
 operation whose host falls silent, or that takes longer than its verb may, is given up:
 its outcome is *unknown*, and its thread, which libvirt may hold for long, stops at the
-next ``Task.check`` and touches nothing more. Such a thread still counts as one of the
-hands, so that hung calls never pile up.
+next ``Task.check`` and touches nothing more. Others work in its stead, but with
+``THREADS_MOST`` threads of one host in all, hung ones included, hung calls never pile up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from frota.model.sight import Outcome
 from frota.model.vm import Operation
 
 HANDS = 4
+THREADS_MOST = 12
 QUEUE_MOST = 5000
 SILENT_S = 20.0  # a host silent for this long will not be waited for
 
@@ -50,9 +51,26 @@ class Task:
         self._given_up.wait(seconds)
         self.check()
 
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody waits for this any more."""
+        return self._given_up.is_set()
+
     def give_up(self) -> None:
         """Nobody waits for this any more."""
         self._given_up.set()
+
+
+@dataclass(eq=False)
+class Hand:
+    """One thread, and what it does now."""
+
+    task: Task | None = None
+
+    @property
+    def hung(self) -> bool:
+        """Whether it is still busy with what was given up."""
+        return self.task is not None and self.task.given_up
 
 
 class Crew:
@@ -72,7 +90,7 @@ class Crew:
         self._lock = threading.Lock()
         self._tasks: dict[str, Task] = {}
         self._queues: dict[str, deque[Task]] = {}
-        self._hands: dict[str, int] = {}
+        self._hands: dict[str, list[Hand]] = {}
         self._closed = False
 
     def take(self, task: Task) -> None:
@@ -83,17 +101,22 @@ class Crew:
             self._tasks[task.operation.id] = task
             host = task.host
             queue = self._queues.setdefault(host, deque())
-            if len(queue) >= QUEUE_MOST:
-                full = f"{QUEUE_MOST} operations wait for host {host} already"
-                task.outcome = Outcome(task.operation.id, full)
-                return
-            queue.append(task)
-            hire = self._hands.get(host, 0) < HANDS
-            if hire:
-                self._hands[host] = self._hands.get(host, 0) + 1
-        if hire:
+            full = len(queue) >= QUEUE_MOST
+            if not full:
+                queue.append(task)
+                self._hire(host)
+        if full:
+            wait = f"{QUEUE_MOST} operations wait for host {host} already"
+            self._end(task, Outcome(task.operation.id, wait))
+
+    def _hire(self, host: str) -> None:
+        hands = self._hands.setdefault(host, [])
+        free = HANDS - sum(not hand.hung for hand in hands)
+        if free > 0 and len(hands) < THREADS_MOST:
+            hand = Hand()
+            hands.append(hand)
             threading.Thread(
-                target=self._hand, args=(host,), name=f"work-{host}", daemon=True
+                target=self._work_off, args=(host, hand), name=f"work-{host}", daemon=True
             ).start()
 
     def refuse(self, operation: Operation, error: str) -> None:
@@ -151,6 +174,13 @@ class Crew:
             if why:
                 task.give_up()
                 self._end(task, Outcome(task.operation.id, why, unknown=True))
+        with self._lock:
+            for host, queue in self._queues.items():
+                waiting = [task for task in queue if not task.given_up]
+                queue.clear()
+                queue.extend(waiting)
+                if queue:
+                    self._hire(host)
 
     def _hopeless(self, task: Task) -> str:
         silence = self._silence(task.host)
@@ -171,16 +201,19 @@ class Crew:
             for queue in self._queues.values():
                 queue.clear()
 
-    def _hand(self, host: str) -> None:
-        while True:
-            with self._lock:
-                queue = self._queues[host]
-                if not queue:
-                    self._hands[host] -= 1
-                    return
-                task = queue.popleft()
-                task.begun = self._begin()
+    def _work_off(self, host: str, hand: Hand) -> None:
+        while (task := self._next(host, hand)) is not None:
             self._do(task)
+
+    def _next(self, host: str, hand: Hand) -> Task | None:
+        with self._lock:
+            queue = self._queues[host]
+            if hand.hung or not queue:
+                self._hands[host].remove(hand)
+                return None
+            hand.task = task = queue.popleft()
+            task.begun = self._begin()
+            return task
 
     def _do(self, task: Task) -> None:
         name = task.operation.id

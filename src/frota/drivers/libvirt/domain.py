@@ -45,8 +45,11 @@ class Mark:
 
 
 def mark_xml(mark: Mark) -> str:
-    """The mark as text."""
-    return ET.tostring(_mark_element(mark), encoding="unicode")
+    """The mark as libvirt wants it when it is set: libvirt adds the namespace itself, and
+    fails where it is there."""
+    element = _mark_element(mark)
+    element.tag = "vm"
+    return ET.tostring(element, encoding="unicode")
 
 
 def _mark_element(mark: Mark) -> Element:

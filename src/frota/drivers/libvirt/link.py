@@ -1,4 +1,4 @@
-"""One host as the driver sees it: its last known view, and the session to act on it.
+"""One host as the driver sees it: its last known view, and the way to act on it.
 
 Nothing here waits for the host: a ``Watcher`` does. ``check``, called on the driver's
 own rhythm, gives up a watcher that hangs and starts another one, as long as fewer than
@@ -24,7 +24,7 @@ MISSED = 1.5  # silent for this many beats: one was missed
 
 
 class Link:
-    """One host. Only ``session``, ``turn`` and ``note`` may wait."""
+    """One host. Only ``open``, ``turn`` and ``note`` may wait."""
 
     def __init__(self, address: HostAddress, kit: Kit, changed: Callable[[], None]) -> None:
         self.address = address
@@ -81,15 +81,16 @@ class Link:
         with self._lock:
             return self._beat.silence()
 
-    def session(self) -> Session:
-        """The session for operations. Raises ``Silent`` when the host does not answer.
-        Waits only while the very first connection is being made."""
+    def open(self) -> Session:
+        """A new session for the calling thread. Raises ``Silent`` when the host does not
+        answer, after waiting for the very first connection attempt; ``Fault`` when it
+        refuses. May hang when the host falls silent just now."""
         self._tried.wait(OPEN_S)
         with self._lock:
-            if self._stock is None or not self._beats():
+            if not self._beats():
                 error = self._error or "a heartbeat was missed"
                 raise Silent(f"host {self.address.name} does not answer: {error}")
-            return self._stock.work
+        return self._kit.connect(self.address.uri)
 
     def incarnation(self) -> str:
         """The host's present incarnation, as last seen."""

@@ -1,8 +1,12 @@
 """One connection to one libvirt daemon.
 
 Calls block until the daemon answers or keepalive finds the connection dead, so they
-belong in threads that may be given up (``link``, ``crew``). Every libvirt error leaves
-as a ``Fault``. Several threads may use one session at once.
+belong in threads that may be given up (``watch``, ``crew``). Every libvirt error leaves
+as a ``Fault``.
+
+A session belongs to one thread. libvirt allows more, but when keepalive breaks a
+connection in which several calls wait (seen in 9.0), all but one go on waiting, and the
+process dies of a segmentation fault once the daemon answers again.
 """
 
 from __future__ import annotations
@@ -60,12 +64,13 @@ class Session:
         """Whether the connection is open, as far as is known without asking."""
         return is_alive(self.raw)
 
-    def close(self) -> None:
-        """Hang up; no fault leaves. What is watched would keep the connection open."""
+    def unwatch(self) -> None:
+        """End ``watch``, which would keep the connection open; no fault leaves."""
         endings = [partial(self.raw.domainEventDeregisterAny, n) for n in self._watched]
         if self._watched:
             endings.append(self.raw.unregisterCloseCallback)
-        for end in (*endings, self.raw.close):
+        self._watched = []
+        for end in endings:
             with suppress(Fault):
                 ask(self.raw, end)
 

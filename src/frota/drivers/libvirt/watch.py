@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from frota.drivers.libvirt.fault import Fault, Kind, redact
+from frota.drivers.libvirt.fault import Fault, redact
 from frota.drivers.libvirt.incarnation import incarnation_of
 from frota.drivers.libvirt.inventory import Census, Sighting, capacity_of
 from frota.drivers.libvirt.pulse import Beat, Pulse
@@ -43,11 +43,8 @@ class Kit:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What does not change from beat to beat. ``work`` is the session for operations: a
-    daemon answers only a few questions of one client at a time, and no heartbeat may
-    wait for a migration."""
+    """What does not change from beat to beat."""
 
-    work: Session
     incarnation: str
     capacity: Capacity
 
@@ -131,54 +128,49 @@ class Watcher:
         while not self._over.is_set():
             since = Beat(self._kit.pulse)
             try:
-                with ExitStack() as sessions:
-                    self._serve(sessions)
+                self._serve()
             except Fault as fault:
                 self._reports.lost(self, f"{redact(self._address.uri)}: {fault}")
             pause = PAUSE_FIRST_S if since.silence() > PAUSE_MOST_S + OPEN_S else pause
             self._over.wait(pause)
             pause = min(2 * pause, PAUSE_MOST_S)
 
-    def _serve(self, sessions: ExitStack) -> None:
-        watch, work = self._open(sessions), self._open(sessions)
+    def _serve(self) -> None:
+        with self._waiting(OPEN_S, "a connection attempt"):
+            watch = self._kit.connect(self._address.uri)
         census = Census(watch)
-        with self._waiting(CALL_S, "the first questions"):
+        try:
+            with self._waiting(CALL_S, "the first questions"):
+                version = self._reports.version()
+                watch.watch(lambda uuid: self._changed(census, uuid))
+                sighting = census.look()
+                stock = self._take_stock(watch, sighting)
+            self._beat(watch, census, (version, stock, sighting))
+        finally:
+            with self._waiting(CALL_S, "hanging up"):
+                watch.unwatch()
 
-            def changed(uuid: str) -> None:
-                census.changed(uuid)
-                self.nudge()
-
-            watch.watch(changed)
-            version = self._reports.version()
-            sighting = census.look()
-            stock = self._take_stock(watch, work, sighting)
+    def _beat(self, watch: Session, census: Census, first: tuple[int, Stock, Sighting]) -> None:
+        version, stock, sighting = first
         beats = 0
         while not self._over.is_set():
             if self._reports.saw(self, version, stock, sighting):
                 beats += 1
-                self._nudged.wait(self._kit.beat)
-                self._over.wait(GATHER_S if self._nudged.is_set() else 0)
+                if self._nudged.wait(self._kit.beat):
+                    self._over.wait(GATHER_S)
                 self._nudged.clear()
             with self._waiting(CALL_S, "a heartbeat"):
                 version = self._reports.version()
                 sighting = census.look()
                 if beats % CAPACITY_EVERY == 0:
-                    stock = Stock(work, stock.incarnation, capacity_of(watch))
-            if not work.alive:
-                raise Fault(Kind.LOST, "the connection broke")
+                    stock = Stock(stock.incarnation, capacity_of(watch))
 
-    def _open(self, sessions: ExitStack) -> Session:
-        with self._waiting(OPEN_S, "a connection attempt"):
-            session = self._kit.connect(self._address.uri)
-        sessions.callback(self._hang_up, session)
-        return session
+    def _changed(self, census: Census, uuid: str) -> None:
+        census.changed(uuid)
+        self.nudge()
 
-    def _hang_up(self, session: Session) -> None:
-        with self._waiting(CALL_S, "hanging up"):
-            session.close()
-
-    def _take_stock(self, watch: Session, work: Session, sighting: Sighting) -> Stock:
+    def _take_stock(self, watch: Session, sighting: Sighting) -> Stock:
         running = sighting.of_state(*_RAN)
         stopped = sighting.of_state(CopyState.STOPPED)
         incarnation = incarnation_of(watch, self._address.name, running, stopped)
-        return Stock(work, incarnation, capacity_of(watch))
+        return Stock(incarnation, capacity_of(watch))
