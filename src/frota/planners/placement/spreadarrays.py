@@ -153,14 +153,14 @@ def uneven(data: Arrays) -> Bools:
     donors = np.where(most == top[:, None], highest, -1).max(axis=1, initial=-1)
     takers = np.where(least == bottom[:, None], lowest, HUGE).min(axis=1, initial=HUGE)
     across = np.where(data.by_rack, step & (donors - takers >= 2), _flat(highest, lowest))
-    return steep | (data.by_host & (inside | across))
+    wanting: Bools = steep | (data.by_host & (inside | across))
+    return wanting
 
 
 def _flat(highest: Ints, lowest: Ints) -> Bools:
     """For sets without racks: any host may give to any other."""
-    top: Ints = highest.max(axis=1, initial=-1)
-    bottom: Ints = lowest.min(axis=1, initial=HUGE)
-    return top >= bottom + 2
+    wide: Bools = highest.max(axis=1, initial=-1) - lowest.min(axis=1, initial=HUGE) >= 2
+    return wide
 
 
 def _rack_counts(data: Arrays) -> Ints:
