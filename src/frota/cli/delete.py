@@ -1,0 +1,91 @@
+"""``frota delete``: a cluster with its VMs, or an empty host group."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from frota.cli.arguments import Run, describe
+from frota.cli.naming import CLUSTER, GROUP, SET, VM, find, group_name, kind_of
+from frota.cli.opening import opened, warn_when_idle
+from frota.cli.outcome import Exit, Failure
+from frota.cli.terminal import Terminal
+from frota.cli.words import plural
+from frota.cli.writing import confirm, report, told
+from frota.ports.store import Conflict, Write
+from frota.store.sqlite import SqliteStore
+
+_OWN = ("Host", SET, VM, "Verdict", "Approval")
+
+
+def delete(parser: ArgumentParser) -> Run:
+    """The arguments of ``frota delete``."""
+    describe(
+        parser,
+        "Delete a Cluster: its VMs are stopped and deleted, and its sets with them. Or delete a "
+        "HostGroup that has no clusters and no VMs any more; the hosts themselves are left alone.",
+        "frota delete cluster east --dry-run",
+        "frota delete hostgroup plant-east",
+    )
+    parser.add_argument("kind", metavar="KIND", help="cluster or hostgroup")
+    parser.add_argument("name", metavar="NAME", help="which one")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--dry-run", action="store_true", help="say what follows; change nothing")
+    return _run
+
+
+def _run(args: Namespace, terminal: Terminal) -> int:
+    kind = kind_of(args.kind, (CLUSTER, GROUP))
+    with opened(terminal) as store:
+        name = find(kind, args.name, [entry.name for entry in store.raw(kind)])
+        group, writes, text = (_cluster if kind == CLUSTER else _group)(store, name)
+        if args.dry_run:
+            report(terminal, f"{kind}/{name}", "delete", False, f"{text} (dry run)")
+            return Exit.DONE
+        if kind == CLUSTER:
+            terminal.note(text)
+            confirm(terminal, name, yes=args.yes)
+        try:
+            store.commit(writes, [told(store, group, f"{kind}/{name}", "delete")])
+        except Conflict as error:
+            raise Failure(Exit.BUSY, f"{error}; nothing was changed: try again") from None
+        report(terminal, f"{kind}/{name}", "delete", True, f"{kind}/{name} deleted")
+    if kind == CLUSTER:
+        warn_when_idle(terminal)
+    return Exit.DONE
+
+
+def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
+    entry = store.get(CLUSTER, name)
+    if entry is None:
+        raise Failure(Exit.NOT_FOUND, f"there is no Cluster {name}")
+    group: str = entry.value["spec"]["hostGroup"]
+    sets = {e.name for e in store.raw(SET) if e.value["cluster"] == name}
+    vms = [v for v in store.raw(VM) if f"{group_name(v.name)}/{v.value['set']}" in sets]
+    text = (
+        f"deleting cluster {name} stops and deletes {plural(len(vms), 'VM')} of "
+        f"{plural(len(sets), 'set')}"
+    )
+    return group, [Write(CLUSTER, name, None, entry.revision)], text
+
+
+def _group(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
+    clusters = [e.name for e in store.raw(CLUSTER) if e.value["spec"]["hostGroup"] == name]
+    if clusters:
+        raise Failure(
+            Exit.REFUSED,
+            f"host group {name} has clusters ({', '.join(clusters)}); delete them first",
+        )
+    own = [entry for kind in _OWN for entry in store.raw(kind) if group_name(entry.name) == name]
+    vms = sum(entry.kind == VM for entry in own)
+    if vms:
+        raise Failure(
+            Exit.REFUSED, f"host group {name} has {plural(vms, 'VM')} still; wait until it has none"
+        )
+    entry = store.get(GROUP, name)
+    if entry is None:
+        raise Failure(Exit.NOT_FOUND, f"there is no HostGroup {name}")
+    lease = store.get("Lease", name)
+    gone = [entry, *own, *([] if lease is None else [lease])]
+    writes = [Write(item.kind, item.name, None, item.revision) for item in gone]
+    hosts = sum(item.kind == "Host" for item in own)
+    return name, writes, f"deleting host group {name} forgets {plural(hosts, 'host')}"
