@@ -40,6 +40,7 @@ class Draft:
     probe: tuple[str, ...] = ()
     kill: tuple[str, ...] = ()
     forget: list[str] = field(default_factory=list)
+    moved_by_hand: bool = False
     removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
     _grounds: Grounds | None = None
 

@@ -31,6 +31,7 @@ from frota.controllers.status import Standings
 from frota.model.definition import Definition
 from frota.model.host import Capacity, HostState
 from frota.model.vm import Vm
+from frota.planners.liveness import leftovers
 from frota.ports.clock import Clock
 from frota.ports.fence import Fence
 from frota.ports.hypervisor import Hypervisor
@@ -102,8 +103,9 @@ class HostGroupController:
         declare.declare_hosts(draft, self._new_id)
         self._attach(draft)
         observe.look(draft, self._hypervisor, self._capacities)
-        left = observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
+        observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
         observe.find_vms(draft, outcomes)
+        left = leftovers(draft.vms, draft.hosts, draft.views)
         declare.unhost_removed(draft)
         if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
             declare.expand_sets(draft)

@@ -45,6 +45,8 @@ class Agenda:
     held: str = ""  # the hash of a plan that waits for an approval
     vain: Same = field(default_factory=Same)  # what the last plan that found nothing saw
     rested_at: float = -inf  # until then it would find nothing again
+    respect_until: float = -inf  # what people moved is left alone until the next audit,
+    respected: object = None  # or until something else changes
 
     def drop(self) -> None:
         """Forget the rest."""
@@ -160,6 +162,8 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection
     if failover_pending(draft):
         agenda.drop()
         return False
+    if _respects_hands(draft, agenda):
+        return False
     moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):
         agenda.drop()
@@ -174,12 +178,25 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection
     return bool(admitted)
 
 
+def _respects_hands(draft: Draft, agenda: Agenda) -> bool:
+    """A move by hand is no reason to move: it is undone, if at all, at the next occasion."""
+    if draft.moved_by_hand:
+        agenda.drop()
+        agenda.respected = _basis(draft)
+        agenda.respect_until = draft.now + draft.spec.policy.timers.audit
+    if draft.now >= agenda.respect_until or agenda.respected != _basis(draft):
+        return False
+    draft.wake_at(agenda.respect_until)
+    return True
+
+
 def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
     """Make an agenda, if there is something to even out and the brake lets it pass."""
     going_home = draft.spec.policy.rebalance is RebalanceMode.HOME
     if not going_home and all(verdict.aligned for verdict in draft.verdicts.values()):
         return False
-    scene = (*draft.hosts.values(), *draft.sets.values(), *draft.vms.values())
+    records = (*draft.hosts.values(), *draft.sets.values(), *draft.vms.values())
+    scene = (draft.spec, *records)
     if agenda.vain.holds(scene) and draft.now < agenda.rested_at:
         draft.wake_at(agenda.rested_at)
         return False

@@ -44,13 +44,12 @@ def look(
 
 def judge_hosts(
     draft: Draft, fence: Fence, witness: Witness, new_cause: Callable[[], str]
-) -> tuple[Leftover, ...]:
-    """Bring host records up to date; returns the copies that must be ended.
+) -> None:
+    """Bring host records up to date.
 
     Judged until nothing changes, so that a host which died and came back within one
     instant passes through Down in the records too.
     """
-    left: tuple[Leftover, ...] = ()
     for _ in range(_ROUNDS):
         left = leftovers(draft.vms, draft.hosts, draft.views)
         around = Surroundings(
@@ -70,7 +69,6 @@ def judge_hosts(
         if any(host.state is HostState.DOWN for host in found.changed):
             draft.wake_at(draft.now)  # let the VMs of the dead be found before it returns
             break
-    return left
 
 
 def _verdicts(draft: Draft, fence: Fence) -> dict[str, FenceVerdict]:
@@ -121,6 +119,9 @@ def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:
     draft.wake_at(found.again_at)
     draft.settled += found.settled
     draft.overdue += found.overdue
+    changed = found.changed or found.gone
+    if changed and any(host.state is HostState.DRAINING for host in draft.hosts.values()):
+        draft.wake_at(draft.now)  # perhaps it is empty now
     for vm in found.changed:
         _tell_change(draft, draft.vms[vm.name], vm)
         draft.vms[vm.name] = _caused(draft, vm)
@@ -151,7 +152,8 @@ def _tell_change(draft: Draft, old: Vm, new: Vm) -> None:
             Stage.OUTCOME, old.cause_id, subject, new.state.value, new.reason or "done"
         )
         return
-    if new.state is old.state and new.host != old.host:
+    if old.operation is None and new.host != old.host:
+        draft.moved_by_hand = True
         draft.story.tell(Stage.CAUSE, new.cause_id, subject, "MovedByHand", new.reason)
     elif new.state is not old.state:
         cause = _caused(draft, new).cause_id

@@ -84,6 +84,7 @@ class Vm:
     ready: bool = True
     moved_at: float = -1e18
     started_at: float = -1e18
+    missed_at: float | None = None  # since when its host shows no copy of it
     failures: int = 0
     retry_at: float = -1e18
     operation: Operation | None = None

@@ -58,14 +58,12 @@ def leftovers(
             continue
         for copy in view.copies.values():
             vm = vms.get(copy.vm)
-            if vm is not None and _stale(vm, name, copy, views, hosts):
+            if vm is not None and _stale(vm, name, copy, hosts):
                 found.append(Leftover(name, copy.vm, copy.epoch))
     return tuple(found)
 
 
-def _stale(
-    vm: Vm, host: str, copy: Copy, views: Mapping[str, HostView], hosts: Mapping[str, Host]
-) -> bool:
+def _stale(vm: Vm, host: str, copy: Copy, hosts: Mapping[str, Host]) -> bool:
     operation = vm.operation
     if operation is not None and host in (operation.src, operation.dst):
         if copy.state is CopyState.INCOMING:  # it waits for a source that will never send
@@ -75,11 +73,8 @@ def _stale(
         return True
     if host == vm.host:
         return copy.state is CopyState.STOPPED and vm.state not in _RAN
-    if copy.state is CopyState.STOPPED:
-        return True
-    # A live copy elsewhere with the present epoch was moved by hand, unless the record's
-    # own host shows one too.
-    return copy.live and _live_copy(vm, vm.host, views) is not None
+    # A live copy of the present epoch elsewhere was moved by hand: never end the only one.
+    return copy.state is CopyState.STOPPED
 
 
 def settle(
@@ -93,6 +88,8 @@ def settle(
         operation = vm.operation
         if operation is None:
             new = _resting(vm, snapshot, views)
+            if new is not None and new.missed_at is not None:
+                again_at = min(again_at, new.missed_at + _patience(snapshot.policy.timers))
         else:
             end = ends.get(operation.id)
             new = _operating(vm, operation, end, _Scene(snapshot, views))
@@ -175,7 +172,9 @@ def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | 
         return vm
     copy = view.copies.get(vm.name)
     if copy is not None and copy.live:
-        return vm if vm.state is VmState.RUNNING else replace(vm, state=VmState.RUNNING, reason="")
+        if vm.state is VmState.RUNNING:
+            return vm
+        return replace(vm, state=VmState.RUNNING, missed_at=None, reason="")
     return _vanished(vm, _Scene(snapshot, views))
 
 
@@ -191,18 +190,34 @@ def _adopted_late(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> 
 
 
 def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
-    """The host answers and shows no running copy."""
+    """The host answers and shows no running copy.
+
+    Views of two hosts are never of the same instant: a guest that was moved by hand has
+    left one view before it is in the other. So it is lost only after some beats.
+    """
     for name in scene.snapshot.hosts:
         if name != vm.host and scene.runs(vm, name):
             copy = scene.views[name].copies[vm.name]
             if copy.epoch == vm.epoch:
                 note = f"moved from {vm.host} to {name} by hand"
-                return replace(vm, host=name, home=name, state=VmState.RUNNING, reason=note)
+                moved = replace(vm, host=name, home=name, missed_at=None)
+                return replace(moved, state=VmState.RUNNING, reason=note)
     if not vm.wanted:
         return None
     if any(_incoming(vm, name, scene) for name in scene.snapshot.hosts):
         return vm  # somebody is moving it by hand
+    now = scene.snapshot.now
+    if vm.missed_at is None:
+        note = f"host {vm.host} shows no copy of it"
+        return replace(vm, state=VmState.UNMONITORED, missed_at=now, reason=note)
+    if now < vm.missed_at + _patience(scene.snapshot.policy.timers):
+        return vm
     return _ended(vm, scene)
+
+
+def _patience(timers: Timers) -> float:
+    """Seconds until every host that answers has certainly been looked at anew."""
+    return timers.suspect_beats * timers.beat
 
 
 def _ended(vm: Vm, scene: _Scene) -> Vm:
@@ -229,7 +244,9 @@ def _incoming(vm: Vm, host: str, scene: _Scene) -> bool:
 
 
 def _lost(vm: Vm, why: str) -> Vm:
-    return replace(vm, state=VmState.LOST, operation=None, transit="", reason=why)
+    return replace(
+        vm, state=VmState.LOST, operation=None, transit="", missed_at=None, reason=why
+    )
 
 
 def _operating(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm | None:
@@ -315,7 +332,12 @@ def _moving(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) ->
     if scene.runs(vm, src) and scene.empty(vm, dst):
         return _failed(vm, scene, VmState.RUNNING, f"move to {dst} failed: {why}")
     if scene.empty(vm, src) and scene.empty(vm, dst):
-        return _lost(vm, f"neither {src} nor {dst} runs it after a move: {why}")
+        if scene.dead(src) and scene.dead(dst):
+            return _lost(vm, f"{src} and {dst} died while it moved")
+        # One that answers may show it in a moment: rest there and see.
+        rest = dst if scene.dead(src) else src
+        missing = replace(vm, host=rest, operation=None, transit="", missed_at=scene.snapshot.now)
+        return replace(missing, state=VmState.UNMONITORED, reason=f"gone after a move: {why}")
     if vm.state is not VmState.UNMONITORED:
         return replace(vm, state=VmState.UNMONITORED, reason=f"move unresolved: {why}")
     return vm
