@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.real.lab.initramfs import GuestError, build
+from tests.real.lab.kernel import unpacked
 from tests.real.lab.layout import Site
 from tests.real.lab.namespaces import run
 
@@ -43,17 +45,33 @@ class Guest:
 
 
 def prepare(site: Site, cache: Path) -> Guest:
-    """Build the initramfs unless the same one is there, and name the kernel."""
+    """Build the guest's files unless the same ones are in ``cache`` already."""
     kernels = sorted((cache / "kernel/boot").glob("vmlinuz-*"))
     if not kernels:
         raise GuestError(f"no kernel in {cache}/kernel/boot: run tests/real/install.sh as root")
-    content = build(cache / "kernel", HERE / "guest-init.sh")
-    initrd = cache / f"initrd-{hashlib.sha256(content).hexdigest()[:16]}"
+    initramfs = build(cache / "kernel", HERE)
+    initrd = cache / f"initrd-{hashlib.sha256(initramfs).hexdigest()[:16]}"
     if not initrd.exists():
-        part = initrd.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(initrd)
-    return Guest(kernels[-1], initrd, f"{_FAST} frota.net={site.net}")
+        _write(initrd, initramfs)
+    return Guest(_kernel(kernels[-1], cache), initrd, f"{_FAST} frota.net={site.net}")
+
+
+def _kernel(packed: Path, cache: Path) -> Path:
+    digest = hashlib.sha256(packed.read_bytes()).hexdigest()
+    kernel = cache / f"vmlinux-{digest[:16]}"
+    if not kernel.exists():
+        content = unpacked(packed)
+        if content is None:
+            return packed
+        _write(kernel, content)
+    return kernel
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All or nothing, also when two processes build at once."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        part.write(content)
+    Path(part.name).replace(path)
 
 
 def address_of(site: Site, mac: str) -> str:

@@ -8,8 +8,8 @@ its process is killed. Any process that knows the lab's directory can work on it
 (``Lab.attach``).
 
 A host's ``/proc/sys/kernel/random/boot_id`` is new at every boot, as on a machine, and
-its /run is empty then: what libvirt keeps only there (a transient network or pool)
-lasts over a restart of libvirtd but not over a boot.
+its /run is empty then: what libvirt keeps only there (a transient storage pool) lasts
+over a restart of libvirtd but not over a boot.
 """
 
 from __future__ import annotations

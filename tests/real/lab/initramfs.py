@@ -9,14 +9,17 @@ from __future__ import annotations
 import lzma
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
-# Enough for a virtio network card, disk and CD-ROM image on PCI.
-WANTED = ("virtio_pci", "virtio_net")
+# A virtio network card; then disks and CD-ROM images on virtio, and the power button.
+WANTED = (
+    *("virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"),
+    *("sr_mod", "isofs", "button", "evdev"),
+)
 # What guest-init.sh calls and the shell has not built in.
-APPLETS = ("sh", "mount", "insmod", "usleep", "ip", "arping", "mkdir", "chmod", "cat", "httpd")
+APPLETS = ("sh", "mount", "modprobe", "usleep", "ifconfig", "httpd", "acpid", "poweroff")
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 
 _SIGNED = b"~Module signature appended~\n"
@@ -54,11 +57,13 @@ def _read_module(path: Path) -> bytes:
     return data[: -len(_SIGNED) - _SIGNATURE_HEAD - length]
 
 
-def modules(tree: Path, wanted: Sequence[str] = WANTED) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of the wanted modules and all they depend on, in loading order.
+def modules(
+    tree: Path, wanted: Sequence[str] = WANTED
+) -> Iterator[tuple[str, Sequence[str], bytes]]:
+    """(name, names it depends on, content) of the wanted modules and all they need.
 
-    The order is read from the modules themselves: an unpacked kernel package has no
-    ``modules.dep``. Modules built into the kernel are not found and so left out.
+    What depends on what is read from the modules themselves: an unpacked kernel package
+    has no ``modules.dep``. Modules built into the kernel are not found and so left out.
     """
     found = {
         path.name.split(".")[0].replace("-", "_"): path
@@ -67,39 +72,61 @@ def modules(tree: Path, wanted: Sequence[str] = WANTED) -> Iterator[tuple[str, b
     }
     done: set[str] = set()
 
-    def load(name: str) -> Iterator[tuple[str, bytes]]:
+    def load(name: str) -> Iterator[tuple[str, Sequence[str], bytes]]:
         if name in done or name not in found:
             return
         done.add(name)
         content = _read_module(found[name])
         depends = _DEPENDS.search(content)
-        for other in depends.group(1).decode().split(",") if depends else ():
-            yield from load(other.replace("-", "_"))
-        yield name, content
+        named = depends.group(1).decode().replace("-", "_") if depends else ""
+        others = [other for other in named.split(",") if other in found]
+        for other in others:
+            yield from load(other)
+        yield name, others, content
 
     for name in wanted:
         yield from load(name)
 
 
-def build(tree: Path, init: Path) -> bytes:
-    """The guest's initramfs from an unpacked kernel package and its init script."""
+def build(tree: Path, scripts: Path) -> bytes:
+    """The guest's initramfs from an unpacked kernel package and the guest's scripts."""
     if not BUSYBOX.is_file():
         raise GuestError(f"{BUSYBOX} is missing: run tests/real/install.sh as root")
-    if BUSYBOX.read_bytes()[:4] != b"\x7fELF":
-        raise GuestError(f"{BUSYBOX} is not a program")
-    loaded = list(modules(tree))
-    if not any(name == "virtio_net" for name, _ in loaded):
+    loaded = {name: (others, content) for name, others, content in modules(tree)}
+    if "virtio_net" not in loaded:
         raise GuestError(f"no virtio_net module below {tree}: run tests/real/install.sh as root")
+    release = next((tree / "lib/modules").iterdir()).name
+    home = f"lib/modules/{release}"
     folder = stat.S_IFDIR | 0o755
     program = stat.S_IFREG | 0o755
     plain = stat.S_IFREG | 0o644
-    files: list[tuple[str, int, bytes]] = [
-        (name, folder, b"") for name in ("bin", "dev", "proc", "sys", "tmp", "modules")
-    ]
+    files: list[tuple[str, int, bytes]] = [(name, folder, b"") for name in _folders(home)]
     files.append(("bin/busybox", program, BUSYBOX.read_bytes()))
     files.extend((f"bin/{name}", stat.S_IFLNK | 0o777, b"busybox") for name in APPLETS)
-    files.append(("init", program, init.read_bytes()))
-    files.extend((f"modules/{name}.ko", plain, content) for name, content in loaded)
-    order = "".join(f"{name}.ko\n" for name, _ in loaded)
-    files.append(("modules/order", plain, order.encode()))
+    files.append(("init", program, (scripts / "guest-init.sh").read_bytes()))
+    files.append(("www/cgi-bin/state", program, (scripts / "guest-page.sh").read_bytes()))
+    files.append(("acpi/PWRF/00000080", program, b"#!/bin/sh\npoweroff -f\n"))
+    files.extend((f"{home}/{name}.ko", plain, loaded[name][1]) for name in loaded)
+    files.append((f"{home}/modules.dep", plain, _dependencies(loaded)))
     return archive(files)
+
+
+def _folders(home: str) -> Iterator[str]:
+    yield from ("bin", "dev", "proc", "sys", "seed", "www", "www/cgi-bin", "acpi", "acpi/PWRF")
+    parts = home.split("/")
+    yield from ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def _dependencies(loaded: Mapping[str, tuple[Sequence[str], bytes]]) -> bytes:
+    """The text of ``modules.dep``: each module and all below it, to be loaded from the
+    right. ``loaded`` is in an order in which the modules can be loaded."""
+
+    def below(name: str) -> set[str]:
+        direct = loaded[name][0]
+        return set(direct).union(*(below(other) for other in direct))
+
+    lines = []
+    for name in loaded:
+        under = [f" {other}.ko" for other in reversed(list(loaded)) if other in below(name)]
+        lines.append(f"{name}.ko:{''.join(under)}\n")
+    return "".join(lines).encode()
