@@ -69,7 +69,7 @@ class Builder:
         self.documents: list[Document] = []
         self.problems: list[Problem] = []
         self.document_line = -1  # where the present document begins, from 0
-        self.gave_up = False  # on a document, for its size
+        self.gave_up = False  # on the present document, for its size: begin anew after it
         self._file = file
         self._offset = 0
         self._reset()
@@ -77,6 +77,7 @@ class Builder:
     def begin(self, first_line: int) -> None:
         """Start anew with text whose first line is this one of the file (from 0)."""
         self._offset = first_line
+        self.gave_up = False
         self._reset()
 
     def take(self, event: events.Event) -> None:
@@ -86,8 +87,6 @@ class Builder:
             self.document_line = self._mark(event)[0] - 1
         elif isinstance(event, events.DocumentEndEvent):
             self._end_document()
-        elif self._stopped:
-            return
         elif isinstance(event, events.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, events.AliasEvent):
@@ -104,10 +103,9 @@ class Builder:
         self._root: tuple[Any, Mark] | None = None
         self._aliased = 0
         self._broken = False
-        self._stopped = False
 
     def _end_document(self) -> None:
-        if self._root is not None and not self._stopped:
+        if self._root is not None:
             value, mark = self._root
             if value is not None:
                 self.documents.append(Document(self._file, value, mark, self._marks, self._broken))
@@ -243,4 +241,4 @@ class Builder:
     def _stop(self, mark: Mark, expected: str, found: str) -> None:
         """Give up on this document: what is left of it cannot be trusted."""
         self.problems.append(Problem(self._file, *mark, "", expected, found))
-        self._stopped = self.gave_up = True
+        self.gave_up = True

@@ -8,7 +8,7 @@ from typing import Any
 
 from frota.resources import cluster_rules, fleet_rules, hostgroup_rules
 from frota.resources.building import Document
-from frota.resources.errors import Problem, in_order
+from frota.resources.errors import Problem, in_order_beside
 from frota.resources.fields import Strict
 from frota.resources.findings import text
 from frota.resources.fleet import Draft, Fleet, by_name
@@ -52,8 +52,8 @@ def load(files: Sequence[tuple[str, str]], known: Iterable[Mapping[str, Any]] = 
     drafts: list[Draft] = []
     resources: list[Resource] = []
     for document in (document for reading in readings for document in reading.documents):
-        model, wrong = check(document)
-        problems.extend(wrong)
+        model, faults = check(document)
+        problems.extend(faults)
         draft = _draft(document, model)
         drafts.append(draft)
         if model is not None:
@@ -61,11 +61,10 @@ def load(files: Sequence[tuple[str, str]], known: Iterable[Mapping[str, Any]] = 
             resources.append(Resource(draft.kind, draft.name, draft.value, model, *place))
     complete = all(reading.complete for reading in readings)
     said = list(_said(Fleet(tuple(drafts), by_name(known), complete)))
-    problems.extend(problem for problem, warning in said if not warning)
-    warnings = in_order(problem for problem, warning in said if warning)
-    if problems:
-        return Loaded((), in_order(problems), warnings)
-    return Loaded(tuple(resources), (), warnings)
+    # A rule that stumbles over what is already said to be wrong adds nothing.
+    wrong = in_order_beside(problems, (problem for problem, warning in said if not warning))
+    warnings = in_order_beside((), (problem for problem, warning in said if warning))
+    return Loaded(() if wrong else tuple(resources), wrong, warnings)
 
 
 def _said(fleet: Fleet) -> Iterable[tuple[Problem, bool]]:

@@ -14,7 +14,8 @@ SHOWN_MOST = 100  # problems printed; the rest are counted
 _CHOICES_SHOWN = 12
 _CHOICES_SEARCHED = 2000
 _TEXT_SHOWN = 60
-_NEAR_ENOUGH = 0.5  # similarity, 0 to 1, from which a word is worth proposing
+_NEAR_ENOUGH = 0.6  # similarity, 0 to 1, from which a word is worth proposing
+_SHORT, _NEAR_SHORT = 3, 0.5  # in so short a word one letter is much
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SECRET = re.compile(r"pass(wd|word|phrase)|secret|token|community|credential|(api|private)_?key")
 _SECRET_PLACE = re.compile(r"(script|file|path)$")
@@ -57,8 +58,20 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """By file and place, each place and path once: the first thing said of it stands."""
     found: dict[tuple[str, int, int, str], Problem] = {}
     for problem in problems:
-        found.setdefault((problem.file, problem.line, problem.column, problem.path), problem)
+        found.setdefault(_place(problem), problem)
     return tuple(found[place] for place in sorted(found))
+
+
+def in_order_beside(first: Iterable[Problem], more: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Both by file and place; of ``more`` what is about other places than ``first``."""
+    said = in_order(first)
+    places = {_place(problem) for problem in said}
+    beside = (problem for problem in dict.fromkeys(more) if _place(problem) not in places)
+    return tuple(sorted((*said, *beside), key=_place))
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.file, problem.line, problem.column, problem.path
 
 
 def report(problems: Sequence[Problem], most: int = SHOWN_MOST) -> list[str]:
@@ -85,7 +98,7 @@ def listed(words: Sequence[str]) -> str:
 
 def nearest(word: str, choices: Sequence[str]) -> str:
     """The choice most like ``word``, the first of equals; empty when none is like it."""
-    best, best_ratio = "", _NEAR_ENOUGH
+    best, best_ratio = "", _NEAR_SHORT if len(word) <= _SHORT else _NEAR_ENOUGH
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(word[:_TEXT_SHOWN].lower())
     for choice in choices[:_CHOICES_SEARCHED]:

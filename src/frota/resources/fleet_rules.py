@@ -122,6 +122,22 @@ def host_group_exists(fleet: Fleet) -> Said:
             yield draft, Finding(("spec", "provider"), expected, f'"{provider}"')
 
 
+def disks_have_a_place(fleet: Fleet) -> Said:
+    """Real VMs with a disk or a cloud-init seed need shared storage."""
+    groups = fleet.every("HostGroup")
+    for draft in fleet.drafted("Cluster"):
+        name = text(draft.value, "spec", "hostGroup")
+        group, template = groups.get(name), at(draft.value, "spec", "template")
+        if text(group, "spec", "provider") != "libvirt" or at(group, "spec", "storage"):
+            continue
+        for field in ("image", "cloudInit"):
+            if isinstance(template, dict) and field in template:
+                expected = f"storage.disks in HostGroup {name}, where the VMs' disks would be"
+                path: Path = ("spec", "template", field)
+                yield draft, Finding(path, expected, "none", at_key=True)
+                break
+
+
 def vms_fit(fleet: Fleet) -> Said:
     """Each VM fits at least one host when it is empty; all of a role should."""
     groups = fleet.every("HostGroup")
@@ -223,6 +239,7 @@ RULES: tuple[FleetRule, ...] = (
     uris_once,
     never_changed,
     host_group_exists,
+    disks_have_a_place,
     vms_fit,
     groups_hold_their_clusters,
 )

@@ -13,7 +13,7 @@ BYTES_MAX = 1 << 60
 SECONDS_MAX = 366 * 24 * 3600
 
 BYTES_PATTERN = r"^[0-9]{1,19}(Ki|Mi|Gi|Ti)?$"
-DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h)){1,4}$"
+DURATION_PATTERN = r"^([0-9]{1,11}(ms|s|m|h)){1,4}$"
 SHARE_PATTERN = r"^(100|[0-9]{1,2})%$"
 
 BYTES_EXPECTED = "a whole number with Ki, Mi, Gi or Ti, such as 64Gi"

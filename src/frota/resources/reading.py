@@ -47,7 +47,6 @@ def read(file: str, text: str) -> Reading:
     if not builder.documents and not builder.problems:
         expected = "a document with apiVersion, kind, metadata and spec"
         builder.problems.append(Problem(file, 1, 1, "", expected, "an empty file"))
-    complete = complete and not builder.gave_up
     return Reading(tuple(builder.documents), tuple(builder.problems), complete)
 
 
@@ -57,18 +56,16 @@ def _read_documents(file: str, text: str, builder: Builder) -> bool:
     part, first = text, 0  # what is still to be read, and its first line in the file
     for _ in range(_SYNTAX_ERRORS_MOST):
         builder.begin(first)
-        try:
-            for event in yaml.parse(part, Loader=yaml.CSafeLoader):
-                builder.take(event)
-        except yaml.MarkedYAMLError as error:
-            lines = lines or _LINE_END.split(text)
+        error = _read_stretch(part, builder)
+        if error is None and not builder.gave_up:
+            return not lines
+        lines = lines or _LINE_END.split(text)
+        if isinstance(error, yaml.MarkedYAMLError):
             builder.problems.append(explain(file, error, lines, first))
-        except yaml.YAMLError as error:
+        elif error is not None:
             found = f"text that cannot be read: {type(error).__name__}"
             builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
             return False
-        else:
-            return not lines
         # "---" at the start of a line begins a document, whatever stands before it.
         begun = max(builder.document_line, first)
         marks = (n for n in range(begun + 1, len(lines)) if _DOCUMENT_MARK.match(lines[n]))
@@ -79,3 +76,16 @@ def _read_documents(file: str, text: str, builder: Builder) -> bool:
     found = f"{_SYNTAX_ERRORS_MOST} documents that are not; the rest of the file was not read"
     builder.problems.append(Problem(file, first + 1, 1, "", "valid YAML", found))
     return False
+
+
+def _read_stretch(text: str, builder: Builder) -> yaml.YAMLError | None:
+    """Read until the end, an error, or a document that the builder gives up. To parse on
+    in one that is nested too deeply would take the square of its length."""
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            builder.take(event)
+            if builder.gave_up:
+                break
+    except yaml.YAMLError as error:
+        return error
+    return None

@@ -60,10 +60,11 @@ def resolve(word: str) -> Scalar | Trap:
 
 def _number(word: str) -> Scalar | Trap:
     if _INTEGER.fullmatch(word) or _HEX.fullmatch(word):
-        if len(word) > _DIGITS_MOST:
+        digits = len(word.lstrip("+-"))
+        if digits > _DIGITS_MOST:
             return Trap(
                 "a number of at most 18 digits, or text in quotes",
-                f"{len(word)} digits",
+                f"{digits} digits",
                 "put it in quotes if text is meant",
             )
         return int(word, 0)

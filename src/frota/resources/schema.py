@@ -103,6 +103,8 @@ def _plain(node: Any, definitions: Schema) -> Any:
 
 
 def _plain_part(key: str, value: Any, definitions: Schema) -> Any:
+    if key == "default" and isinstance(value, dict):
+        return {name: part for name, part in value.items() if part is not None}
     if key in _VALUES:
         return value
     if key in ("properties", "patternProperties"):

@@ -25,6 +25,9 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
      "use '…' quotes, in which \\ is plain"),
     ("did not find expected node content", "a value",
      "end the list or mapping, or take the last comma away"),
+    ("found unexpected ':'", "a space after :", 'write "key: value", or quotes around it all'),
+    ("invalid Unicode character escape", "a character that UTF-8 has",
+     "write the character itself, not its escape"),
     ("found undefined tag handle", "no tags", "take the ! away"),
     ("found incompatible YAML document", "YAML 1.1 or 1.2", "take the %YAML line away"),
 )  # fmt: skip

@@ -1,0 +1,52 @@
+"""100,000 lines take seconds, right or wrong. The time is printed; the limits have slack for
+a busy machine (measured alone on one core of 2026: 4 s right, 8 s all wrong)."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+
+from frota.resources.documents import load
+from frota.resources.errors import report
+
+HEAD = """\
+apiVersion: frota.dev/v1alpha1
+kind: HostGroup
+metadata: {name: g}
+spec:
+  provider: libvirt
+  fencing: {lease: {path: /leases}}
+  hosts:
+"""
+RIGHT = '  - name: h{n}\n    uri: "qemu+tls://h{n}/system"\n    capacity:\n      memory: 256Gi\n'
+WRONG = "  - name: h{n}_\n    rak{n}: r1\n    uri: {n}\n    capacity: {{memory: {n}G, cpus: 0}}\n"
+CPU_SECONDS_MOST = 40
+
+
+def cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problems"),
+    [
+        ("right", HEAD + "".join(RIGHT.format(n=n) for n in range(25_000)), 0),
+        ("all wrong", HEAD + "".join(WRONG.format(n=n) for n in range(25_000)), 125_000),
+        ("one key again and again", "a: yes\n" * 100_000, 200_000),
+        ("not YAML", "---\na: @\n" * 50_000, 101),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+def test_hundred_thousand_lines(name: str, text: str, problems: int) -> None:
+    assert text.count("\n") >= 100_000
+    began = cpu_seconds()
+    loaded = load([("large.yaml", text)])
+    lines = report(loaded.problems)
+    spent = cpu_seconds() - began
+    print(f"\n100,000 lines, {name}: {spent:.1f} s of CPU, {len(loaded.problems)} problems")
+    assert len(loaded.problems) == problems
+    assert len(lines) == min(problems, 101)
+    assert bool(loaded.resources) == (problems == 0)
+    assert spent < CPU_SECONDS_MOST
