@@ -50,7 +50,7 @@ def explain(parser: ArgumentParser) -> Run:
 def _run(args: Namespace, terminal: Terminal) -> int:
     kind, name = split_subject(args.subject)
     if args.snapshot:
-        from frota.cli.verdicts import explain_snapshot
+        from frota.cli.frozen import explain_snapshot
 
         return explain_snapshot(args.snapshot, kind, name, terminal)
     with opened(terminal) as store:

@@ -6,11 +6,12 @@ from frota.controllers.desired import desired_group
 from frota.controllers.records import Records
 from frota.model.policy import Policy
 from frota.model.snapshot import Snapshot
+from frota.ports.store import Store
 from frota.runtime.clock import SystemClock
 from frota.store.sqlite import SqliteStore
 
 
-def records_of(store: SqliteStore, group: str) -> Records:
+def records_of(store: Store, group: str) -> Records:
     """All that is stored of one host group."""
     records = Records(store, group)
     records.refresh()

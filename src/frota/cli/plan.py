@@ -1,0 +1,124 @@
+"""``frota plan``: what files would change, and what the controllers would then do."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+
+from frota.cli import planview
+from frota.cli.apply import examine
+from frota.cli.arguments import Run, describe
+from frota.cli.changes import Change, stored_documents
+from frota.cli.declared import as_declared
+from frota.cli.foresight import Foresight, foresee
+from frota.cli.naming import CLUSTER, GROUP
+from frota.cli.opening import opened
+from frota.cli.outcome import Exit, Failure
+from frota.cli.snapshots import read_snapshot
+from frota.cli.stored import records_of
+from frota.cli.terminal import Terminal
+from frota.model.snapshot import Snapshot
+from frota.ports.store import Store
+from frota.runtime.clock import SystemClock
+from frota.store.memory import MemoryStore
+from frota.store.sqlite import SqliteStore
+
+
+def plan(parser: ArgumentParser) -> Run:
+    """The arguments of ``frota plan``."""
+    describe(
+        parser,
+        "Show what `apply` would change, and what the controllers would then do with the hosts "
+        "as they are recorded: starts, moves, what is refused, each with its reason, and the "
+        "proof that there cannot be fewer moves. Hosts that were never seen are taken as there. "
+        "With --now-what, what the controllers would do as it stands; with --snapshot, what "
+        "they would do in a frozen state. Changes nothing.",
+        "frota plan examples/three-hosts.yaml",
+        "frota plan --now-what",
+        "frota plan --snapshot plant-east.json --prove",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="*", help="as for apply")
+    parser.add_argument("--snapshot", metavar="FILE", help="plan for this frozen host group")
+    parser.add_argument("--now-what", action="store_true", help="plan for what is stored")
+    parser.add_argument(
+        "--prove", action="store_true", help="have the moves checked by a second, slower proof"
+    )
+    return _run
+
+
+def _run(args: Namespace, terminal: Terminal) -> int:
+    if sum(map(bool, (args.files, args.snapshot, args.now_what))) != 1:
+        raise Failure(Exit.BAD_INPUT, "plan needs FILEs, or --snapshot FILE, or --now-what")
+    changes: Sequence[Change] = ()
+    situations: list[_Situation]
+    if args.snapshot:
+        situations = [(read_snapshot(args.snapshot, terminal), ())]
+    elif args.now_what:
+        with opened(terminal) as store:
+            situations = list(_situations(store, ()))
+    else:
+        changes = examine(args.files, terminal)
+        situations = _with_changes(changes, terminal)
+    sights = [(foresee(snapshot), notes) for snapshot, notes in situations]
+    if args.prove:
+        from frota.cli.proving import proved
+
+        sights = [(proved(sight), notes) for sight, notes in sights]
+    if terminal.output == "table":
+        _show(changes, sights, terminal)
+    else:
+        groups = [{**planview.data(sight), "notes": list(notes)} for sight, notes in sights]
+        terminal.data({"changes": [change.data() for change in changes], "groups": groups})
+    return Exit.DONE
+
+
+_Situation = tuple[Snapshot, tuple[str, ...]]
+
+
+def _show(
+    changes: Sequence[Change],
+    sights: Sequence[tuple[Foresight, tuple[str, ...]]],
+    terminal: Terminal,
+) -> None:
+    for change in changes:
+        terminal.say(f"would be: {change.line()}" if change.fields else change.line())
+    for sight, notes in sights:
+        planview.show(sight, terminal)
+        for note in notes:
+            terminal.note(f"note: {note}")
+
+
+def _with_changes(changes: Sequence[Change], terminal: Terminal) -> list[_Situation]:
+    if terminal.store.exists():
+        with opened(terminal) as store:
+            return list(_situations(store, changes))
+    return list(_situations(MemoryStore(), changes))
+
+
+def _situations(store: Store, changes: Sequence[Change]) -> Iterator[_Situation]:
+    """Every group that the changes touch (all, where there are none), as it would be."""
+    documents = {
+        (document["kind"], document["metadata"]["name"]): document
+        for document in [
+            *stored_documents(store),
+            *(change.resource.document for change in changes),
+        ]
+    }
+    touched = {_group(change) for change in changes}
+    latest = store.latest() if isinstance(store, SqliteStore) else 0.0
+    now = SystemClock(latest).now()
+    for (kind, name), document in documents.items():
+        if kind != GROUP or (touched and name not in touched):
+            continue
+        clusters = [
+            other
+            for (of, _), other in documents.items()
+            if of == CLUSTER and other["spec"]["hostGroup"] == name
+        ]
+        yield as_declared(document, clusters, records_of(store, name), now)
+
+
+def _group(change: Change) -> str:
+    document = change.resource.document
+    name: str = document["spec"].get("hostGroup", change.resource.name)
+    return name
