@@ -100,6 +100,8 @@ sync() {
         say "installing the packages of uv.lock into .venv (some 300 MB with the solver; once)"
     fi
     "$UV" sync "${options[@]}"
+    # Done here so that commands start as fast where PYTHONDONTWRITEBYTECODE is set.
+    .venv/bin/python -m compileall -q src >/dev/null || true
 }
 
 case "${1:-}" in

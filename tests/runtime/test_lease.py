@@ -193,4 +193,4 @@ class Contention(RuleBasedStateMachine):
 
 
 TestContention = Contention.TestCase
-TestContention.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestContention.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -112,4 +112,4 @@ class Agreement(RuleBasedStateMachine):
 
 
 TestAgreement = Agreement.TestCase
-TestAgreement.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAgreement.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

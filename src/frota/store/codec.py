@@ -2,9 +2,9 @@
 
 Kinds that Frota makes are frozen dataclasses of ``frota.model``, by the registry below.
 Every other kind is a plain JSON mapping, as people wrote it. A value whose text would not
-come back equal (NaN, a tuple in a mapping, a number too large) is refused when it is
-written, not when it is needed. msgspec is imported at the first typed value, because short
-commands that only show entries do well without it.
+come back equal (NaN, a tuple in a mapping) is refused when it is written, not when it is
+needed. msgspec is imported at the first typed value: commands that only show entries do
+well without it.
 """
 
 from __future__ import annotations
@@ -12,29 +12,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
-from frota.model.availability import AvailabilitySet, Verdict
-from frota.model.definition import Definition
-from frota.model.host import Host
-from frota.model.lease import Lease
-from frota.model.vm import Operation, Vm
 from frota.ports.store import StoreError
 
-KINDS: Mapping[str, type] = {
-    "AvailabilitySet": AvailabilitySet,
-    "Definition": Definition,
-    "Host": Host,
-    "Lease": Lease,
-    "Operation": Operation,
-    "Verdict": Verdict,
-    "VirtualMachine": Vm,
+# By name, so that a command that only shows entries does not load them.
+KINDS: Mapping[str, str] = {
+    "AvailabilitySet": "frota.model.availability:AvailabilitySet",
+    "Definition": "frota.model.definition:Definition",
+    "Host": "frota.model.host:Host",
+    "Lease": "frota.model.lease:Lease",
+    "Operation": "frota.model.vm:Operation",
+    "Verdict": "frota.model.availability:Verdict",
+    "VirtualMachine": "frota.model.vm:Vm",
 }
+
+
+@cache
+def type_of(kind: str) -> type:
+    """The type of a kind's values."""
+    if kind not in KINDS:
+        return dict
+    module, _, name = KINDS[kind].partition(":")
+    found: type = getattr(import_module(module), name)
+    return found
 
 
 def check(kind: str, name: str, value: object) -> None:
     """Raise StoreError unless the value is of the type that its kind asks for."""
-    expected = KINDS.get(kind, dict)
+    expected = type_of(kind)
     if type(value) is not expected:
         raise StoreError(
             f"{kind}/{name}: a value of {type(value).__name__} was handed to the store where "
@@ -98,4 +105,4 @@ def _decoder(kind: str) -> Callable[[str], Any]:
         return json.loads
     import msgspec
 
-    return msgspec.json.Decoder(KINDS[kind]).decode
+    return msgspec.json.Decoder(type_of(kind)).decode

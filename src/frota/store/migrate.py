@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frota.ports.store import StoreError
-from frota.store.guard import Guard
 from frota.store.schema import APPLICATION_ID, STEPS, TABLES, VERSION
 
 
@@ -50,6 +49,8 @@ def prepare(connection: sqlite3.Connection, path: Path, now: float) -> None:
     if version == 0:
         _upgrade(connection, path)
         return
+    from frota.store.guard import Guard
+
     with Guard(path, f"migration of the store from layout {version}", now):
         _upgrade(connection, path)
 
