@@ -147,6 +147,13 @@ def test_a_damaged_entry_is_named(sqlite_store: Open) -> None:
     assert store.get("Host", "b") is not None
 
 
+def test_a_store_whose_tables_were_emptied_says_so(sqlite_store: Open) -> None:
+    store = sqlite_store()
+    store._sql.execute("DELETE FROM state")
+    with pytest.raises(StoreError, match="damaged .*table state"):
+        sqlite_store().list("Host")
+
+
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "frota.db"
     store = SqliteStore(path)

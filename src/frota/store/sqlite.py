@@ -206,19 +206,22 @@ class SqliteStore:
         ).fetchone()
         return row
 
-    def _rows(self, kind: str) -> sqlite3.Cursor:
+    def _rows(self, kind: str) -> Sequence[tuple[str, str, int]]:
         return self._sql.execute(
             "SELECT name, value, revision FROM entries "
             "WHERE kind = ? AND value IS NOT NULL ORDER BY name",
             (kind,),
-        )
+        ).fetchall()
 
     def _catch_up(self) -> None:
         """Take in what other processes wrote since the last look."""
         seen = self._sql.execute("PRAGMA data_version").fetchone()[0]
         if seen == self._seen:
             return
-        revision, compacted = self._sql.execute("SELECT revision, compacted FROM state").fetchone()
+        row = self._sql.execute("SELECT revision, compacted FROM state").fetchone()
+        if row is None:
+            raise damaged(self.path, "the row of table state is missing")
+        revision, compacted = row
         if compacted > self._revision or revision < self._revision:
             self._shelf, self._listed = Shelf(), set()
         if self._listed:
