@@ -150,7 +150,7 @@ def test_a_damaged_entry_is_named(sqlite_store: Open) -> None:
 def test_a_store_whose_tables_were_emptied_says_so(sqlite_store: Open) -> None:
     store = sqlite_store()
     store._sql.execute("DELETE FROM state")
-    with pytest.raises(StoreError, match="damaged .*table state"):
+    with pytest.raises(StoreError, match=r"damaged .*table state"):
         sqlite_store().list("Host")
 
 
