@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from frota.model.host import Capacity
 from frota.model.vm import Verb
 from frota.simulation import operator
 from frota.simulation.run import Run, found_capacity
@@ -39,17 +40,21 @@ def _boot(run: Run, args: Args) -> None:
     leftovers = Leftovers(args.get("leftovers", "defined"))
     for host in args["hosts"]:
         if "capacity" in args:
-            run.site.machines[host].capacity = _capacity(run, host, args["capacity"])
+            machine = run.site.machines[host]
+            machine.capacity = _capacity(run, host, args["capacity"]) or machine.capacity
         run.site.boot(host, leftovers=leftovers)
 
 
-def _capacity(run: Run, host: str, short: Args) -> Any:
-    return found_capacity(operator.declare_capacity(run, host, short))
+def _capacity(run: Run, host: str, short: Args) -> Capacity | None:
+    """The host's new capacity; None for one that is declared no longer."""
+    declared = operator.declare_capacity(run, host, short)
+    return found_capacity(declared) if declared else None
 
 
 def _resize(run: Run, args: Args) -> None:
     capacity = _capacity(run, args["host"], args["capacity"])
-    run.site.resize(args["host"], capacity)
+    if capacity is not None:
+        run.site.resize(args["host"], capacity)
 
 
 def _hang(run: Run, args: Args) -> None:

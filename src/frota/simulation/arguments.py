@@ -8,7 +8,7 @@ from typing import Any
 
 from frota.resources.building import Document
 from frota.resources.errors import Path, Problem, one_of, path_text, quoted, shown
-from frota.resources.quantity import QuantityError, parse_duration
+from frota.resources.quantity import QuantityError, parse_duration, parse_share
 from frota.twin import Bmc, Crash, Leftovers
 
 HOST_FIELDS = ("memory", "cpus", "vms", "gpus", "rack", "fence")
@@ -62,6 +62,14 @@ class Reader:
         """A duration."""
         try:
             return parse_duration(str(value))
+        except QuantityError as error:
+            self.wrong(path, error.expected, value, error.hint)
+            return 0.0
+
+    def share(self, value: Any, path: Path) -> float:
+        """A share such as 5%."""
+        try:
+            return parse_share(str(value))
         except QuantityError as error:
             self.wrong(path, error.expected, value, error.hint)
             return 0.0

@@ -41,8 +41,9 @@ def remove_host(run: Run, host: str) -> None:
 
 
 def declare_dead(run: Run, host: str) -> None:
-    """An operator has seen that the host is dead."""
-    change_host(run, host, lambda old: replace(old, declared_dead=old.incarnation))
+    """An operator went and looked: one who finds the host alive does not say so."""
+    if not run.site.machines[host].up:
+        change_host(run, host, lambda old: replace(old, declared_dead=old.incarnation))
 
 
 def end_quarantine(run: Run, host: str) -> None:

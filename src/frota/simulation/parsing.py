@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
+from frota.resources.building import Document
 from frota.resources.documents import load
 from frota.resources.errors import Path, Problem, in_order
 from frota.resources.reading import read
@@ -14,11 +15,12 @@ from frota.simulation import expect
 from frota.simulation.actions import ACTIONS
 from frota.simulation.arguments import HOST_FIELDS, POOL_FIELDS, Names, Reader
 from frota.simulation.scenario import CLUSTER, Event, Expectation, Scenario, When
-from frota.simulation.shorthand import cluster_document, group_document, host_document
+from frota.simulation.shorthand import cluster_document, group_document, host_document, normal
+from frota.twin import Chances
 
 _FIELDS = (
     "scenario", "title", "seed", "group", "hosts", "control-plane", "pools", "fleet",
-    "timeline", "expect", "never", "end",
+    "timeline", "expect", "never", "end", "chances", "converge",
 )  # fmt: skip
 _TIMES = ("at", "by", "since")
 _AFTER_LAST_S = 1800.0  # how long a run goes on after its last event, unless it says
@@ -66,9 +68,40 @@ def _scenario(
         expectations=tuple(expectations),
         seed=reader.argument("whole", value.get("seed", 1), ("seed",)),
         end=max(end, last),
-        broken_fences=_fences(value.get("hosts", {})),
+        fences=_fences(value.get("hosts", {})),
+        chances=_chances(reader, value.get("chances", {})),
+        converge=reader.argument("flag", value.get("converge", False), ("converge",)),
         file=reader.document.file,
     )
+
+
+def _chances(reader: Reader, value: Any) -> Chances:
+    words = {field.name.replace("_", "-"): field.name for field in fields(Chances)}
+    known = tuple(words)
+    return Chances(
+        **{
+            words[word]: reader.share(share, ("chances", word))
+            for word, share in reader.mapping(value, ("chances",), known).items()
+        }
+    )
+
+
+def from_mapping(name: str, value: Mapping[str, Any]) -> Scenario:
+    """A scenario that was made, not written: the mapping of a file, known to be right.
+
+    Raises ValueError when it is not.
+    """
+    names = Names(set(value["hosts"]), set(value.get("pools", {})))
+    reader = Reader(Document(name, value, (1, 1)), names)
+    hosts = [host_document(host, short) for host, short in value["hosts"].items()]
+    documents = (
+        normal(group_document(hosts, value.get("group", {}))),
+        normal(cluster_document(value.get("control-plane"), value.get("pools", {}))),
+    )
+    scenario = _scenario(reader, value, documents)
+    if reader.problems:
+        raise ValueError(str(reader.problems[0]))
+    return scenario
 
 
 # Hosts and sets

@@ -11,7 +11,7 @@ from frota.simulation.actions import perform
 from frota.simulation.expect import unmet
 from frota.simulation.run import Run
 from frota.simulation.scenario import Expectation, Scenario, When
-from frota.twin import Chances
+from frota.twin import Bmc
 from frota.twin.invariants import clock_text
 
 _Act = Callable[[], None]
@@ -45,15 +45,14 @@ def play(
     scenario: Scenario,
     *,
     seed: int | None = None,
-    chances: Chances | None = None,
     idle_ticks: int = IDLE_TICKS,
 ) -> Played:
     """Run a scenario, with its own seed or another, checking after every event."""
     run = Run(
         scenario.documents,
         scenario.seed if seed is None else seed,
-        chances=chances,
-        broken_fences=scenario.broken_fences,
+        chances=scenario.chances,
+        fences=scenario.fences,
     )
     watch = _Watch(run, scenario.expectations)
     for when, act in _program(scenario, run, watch):
@@ -61,6 +60,10 @@ def play(
         act()
     run.run_until(scenario.end)
     watch.finish()
+    if scenario.converge:
+        mend(run)
+        run.run_until(run.world.now + _CALM_S)
+        run.checker.converged()
     if idle_ticks:
         idle(run, idle_ticks)
     return Played(
@@ -75,9 +78,26 @@ def play(
     )
 
 
+def mend(run: Run) -> None:
+    """The liveness phase begins: faults stop and every machine is made well."""
+    site = run.site
+    run.fuse.left = 0
+    site.mischief.quiet = True
+    site.heal_controller()
+    for name, machine in site.machines.items():
+        if machine.bmc is not Bmc.ABSENT:
+            machine.bmc = Bmc.WORKS
+        site.heal([name])
+        site.thaw(name)
+        site.boot(name)
+    run.checker.fault()
+    run.wake()
+
+
 def idle(run: Run, ticks: int) -> None:
     """I7: let everything come to rest, then look again and again: nothing may be done."""
     run.checker.fault()
+    run.fuse.left = 0
     run.run_until(run.world.now + _CALM_S)
     orders, revision = len(run.tally.orders), run.store.commit(())
     for _ in range(ticks):

@@ -65,7 +65,7 @@ class Run:
         seed: int,
         *,
         chances: Chances | None = None,
-        broken_fences: Mapping[str, str] | None = None,
+        fences: Mapping[str, str] | None = None,
     ) -> None:
         group = next(item for item in documents if item["kind"] == "HostGroup")
         spec = desired_group(group)
@@ -93,7 +93,7 @@ class Run:
         self._last = (-1.0, 0)
         self.after_pass: Callable[[], None] = lambda: None
         for host in group["spec"]["hosts"]:
-            self.put_up(host, (broken_fences or {}).get(host["name"], ""))
+            self.put_up(host, (fences or {}).get(host["name"], ""))
         for document in documents:
             self.apply(document)
         self.start_controller()
@@ -203,10 +203,25 @@ class Run:
             self._due = min(self._due, max(now, again - self.clock.now() + now))
         if self._last[1] > _PASSES_MOST:
             self.checker.acted_idle(f"the controller looked {self._last[1]} times at one instant")
-            self._due = now + 1.0
+            self._due = now + _CRASHED_S
         if self._due > now:
             self.checker.settled()
             self.after_pass()
+            if self._seeds.random() < self.site.chances.extra_look:
+                self._look_again(controller)
+
+    def _look_again(self, controller: HostGroupController) -> None:
+        """I14: a wake-up that was sent twice. The second look must do nothing."""
+        orders, revision = len(self.tally.orders), self.store.commit(())
+        try:
+            controller.reconcile()
+        except KilledController:
+            self.kill_controller()
+            return
+        if len(self.tally.orders) > orders or self.store.commit(()) > revision:
+            last = self.tally.orders[-1][1] if len(self.tally.orders) > orders else None
+            what = f"{last.verb} of {last.vm}" if last is not None else "a commit"
+            self.checker.repeated(f"a second look at the same instant led to {what}")
 
     def tick(self, seconds: float) -> None:
         """Let time pass, then let the controller look though nothing happened."""

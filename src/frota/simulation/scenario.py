@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from frota.twin.chance import Chances
+
 Document = Mapping[str, Any]
 
 CLUSTER = "east"
@@ -55,5 +57,7 @@ class Scenario:
     expectations: tuple[Expectation, ...] = ()
     seed: int = 1
     end: float = 0.0
-    broken_fences: Mapping[str, str] = field(default_factory=dict)
+    fences: Mapping[str, str] = field(default_factory=dict)
+    chances: Chances = field(default_factory=Chances)
+    converge: bool = False  # at the end all faults are mended, and all must come right
     file: str = ""

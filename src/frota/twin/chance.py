@@ -42,10 +42,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """The share of operations that go wrong of themselves."""
+    """How often, from 0 to 1, operations go wrong of themselves."""
 
     start_fails: float = 0.0
     move_fails: float = 0.0
     move_slow: float = 0.0  # takes ten times as long
     outcome_lost: float = 0.0
     move_dies_with_controller: float = 0.5  # not peer to peer: its client is gone
+    extra_look: float = 0.0  # the controller is woken once more for nothing

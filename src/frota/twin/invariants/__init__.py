@@ -97,6 +97,11 @@ class Checker:
         self._findings.now = self._site.world.now
         self._findings.broken("I7", what)
 
+    def repeated(self, what: str) -> None:
+        """A duplicate event was not a no-op."""
+        self._findings.now = self._site.world.now
+        self._findings.broken("I14", what)
+
     def replanned(self, what: str) -> None:
         """The same input gave another plan."""
         self._findings.broken("I12", what)

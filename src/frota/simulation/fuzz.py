@@ -1,0 +1,71 @@
+"""Random fault schedules, each played with every invariant checked after every event.
+
+A seed makes a schedule, and a schedule one run, so a failure can be had again from its
+number alone. First everything may go wrong (safety), then faults stop and all must come
+right (liveness).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from frota.simulation.parsing import from_mapping
+from frota.simulation.play import Played, play
+from frota.simulation.schedule import draw
+
+IDLE_TICKS = 20  # at the end of each; scenarios look a thousand times
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One schedule that broke something: its seed, what it broke, and the mapping of a
+    scenario file that does it again."""
+
+    seed: int
+    broken: tuple[str, ...]
+    scenario: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a fuzz run found. ``seconds`` are of this machine."""
+
+    schedules: int = 0
+    simulated_hours: float = 0.0
+    seconds: float = 0.0
+    faults: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def try_schedule(mapping: Mapping[str, Any]) -> Played:
+    """Play one drawn schedule."""
+    return play(from_mapping("schedule", mapping), idle_ticks=IDLE_TICKS)
+
+
+def fuzz(
+    seeds: Iterator[int],
+    *,
+    failures_most: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+    progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """Play the schedule of every seed until ``failures_most`` of them broke something."""
+    report = Report()
+    began = clock()
+    for seed in seeds:
+        mapping = draw(seed)
+        played = try_schedule(mapping)
+        report.schedules += 1
+        report.simulated_hours += played.hours
+        report.faults += len(mapping["timeline"])
+        report.seconds = clock() - began
+        if not played.held:
+            report.failures.append(Failure(seed, played.broken, mapping))
+            if len(report.failures) >= failures_most:
+                break
+        if progress is not None:
+            progress(report)
+    return report
