@@ -11,7 +11,6 @@
 set -eu
 
 CACHE=${FROTA_LAB_CACHE:-/var/cache/frota-lab}
-LOG=$(mktemp "${TMPDIR:-/tmp}/frota-install.XXXXXX")
 POLICY=/usr/sbin/policy-rc.d
 APT="apt-get -qq -o DPkg::Lock::Timeout=300"
 export DEBIAN_FRONTEND=noninteractive
@@ -38,8 +37,8 @@ wanted() {
         qemu-utils openipmi ipmitool busybox-static genisoimage iproute2 iputils-ping \
         util-linux libvirt-dev pkg-config gcc libc6-dev python3-dev
     # Later releases split these off.
-    for name in libvirt-daemon-driver-network libvirt-daemon-driver-storage \
-        libvirt-daemon-driver-nwfilter; do
+    for part in network nodedev nwfilter secret storage; do
+        name=libvirt-daemon-driver-$part
         if available "$name"; then printf '%s\n' "$name"; fi
     done
     pick fence-agents-ipmilan fence-agents
@@ -64,13 +63,15 @@ hold_services() {
     chmod 755 "$POLICY"
 }
 
-# Packages that came in now may have enabled units for the next boot.
-disable_units() {
-    command -v systemctl >/dev/null || return 0
+# Packages that came in now may have enabled services for the next boot.
+disable_services() {
     for name in "$@"; do
-        dpkg -L "$name" 2>/dev/null | sed -n 's,.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\1,p'
-    done | sort -u | while read -r unit; do
-        systemctl disable --quiet "$unit" >>"$LOG" 2>&1 || true
+        dpkg -L "$name" 2>/dev/null | sed -n \
+            -e 's,^.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,systemctl --quiet disable \1,p' \
+            -e 's,^/etc/init\.d/\(.*\)$,update-rc.d \1 disable,p'
+    done | while read -r command; do
+        # Either tool may not be here, and then nothing is enabled by it.
+        $command >>"$LOG" 2>&1 </dev/null || true
     done
 }
 
@@ -95,7 +96,8 @@ packages() {
     }
     came=$(dpkg-query -W -f '${Package}\n' | sort | comm -13 "$before" -)
     rm -f "$before"
-    disable_units $came
+    # shellcheck disable=SC2086
+    disable_services $came
 }
 
 # The newest cloud kernel's package, unpacked aside.
@@ -125,10 +127,10 @@ if [ "${1:-}" = --check ]; then
     [ -z "$lacking" ] || fail "missing: $(echo $lacking); run tests/real/install.sh as root"
     [ -d "$CACHE/kernel/boot" ] || fail "missing: the guest kernel in $CACHE/kernel; run tests/real/install.sh as root"
     say "nothing is missing"
-    rm -f "$LOG"
     exit 0
 fi
 [ "$(id -u)" = 0 ] || fail "must run as root (it installs packages): sudo tests/real/install.sh"
+LOG=$(mktemp "${TMPDIR:-/tmp}/frota-install.XXXXXX")
 packages
 kernel
 rm -f "$LOG"

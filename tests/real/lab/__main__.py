@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,11 @@ def _guest(args: argparse.Namespace) -> None:
     sys.stdout.write(f"http://{guest.address_of(lab.site, mac)}/cgi-bin/state\n")
 
 
+def _exec(args: argparse.Namespace) -> None:
+    argv = Lab.attach(args.root).within(args.host, args.argv)
+    os.execvp(argv[0], argv)  # noqa: S606 - the words are the user's own command
+
+
 _ON_HOST: dict[str, tuple[str, Callable[[Lab, argparse.Namespace], object]]] = {
     "crash": ("pull the power cable", lambda lab, args: lab.crash(args.host)),
     "boot": ("power on", lambda lab, args: lab.boot(args.host)),
@@ -100,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("host")
     start.add_argument("name")
     start.set_defaults(act=_guest)
+    inside = verbs.add_parser("exec", help="run a command inside a host")
+    inside.add_argument("host")
+    inside.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
+    inside.set_defaults(act=_exec)
     for name, (said, _) in _ON_HOST.items():
         verb = verbs.add_parser(name, help=said)
         verb.add_argument("host")

@@ -71,7 +71,9 @@ def _write(path: Path, content: bytes) -> None:
     """All or nothing, also when two processes build at once."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
         part.write(content)
-    Path(part.name).replace(path)
+    made = Path(part.name)
+    made.chmod(0o644)
+    made.replace(path)
 
 
 def address_of(site: Site, mac: str) -> str:

@@ -15,6 +15,7 @@ over a restart of libvirtd but not over a boot.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -164,7 +165,7 @@ class Lab:
             daemon.prepare(place, str(uuid.uuid4()))
             known = daemon.capabilities(place)
             if self._cached() and not known.exists():
-                shutil.copytree(self.cache / "capabilities", known)
+                shutil.copytree(self._probed, known)
             self._power(place)
             self._plug_in(place)
             self.start_daemon(host)
@@ -172,7 +173,8 @@ class Lab:
                 self._learn(place)
 
     def crash(self, host: str) -> None:
-        """Pull the power cable: every process of the host is gone when this returns."""
+        """Pull the power cable: every process of the host is gone when this returns, and
+        its management controller says that it is off."""
         with self._locked(host):
             kill(first_process(self.place(host).dir / "init.pid"))
 
@@ -187,7 +189,7 @@ class Lab:
 
     def hang(self, host: str, *, everything: bool = False) -> None:
         """Stop libvirtd where it stands (SIGSTOP); its guests go on. ``everything``
-        stops the guests and agents too, as a frozen kernel would."""
+        stops the guests and agents too: dead to all, yet with its power on."""
         if everything:
             self.execute(host, ["sh", "-c", "kill -STOP -1"])
         else:
@@ -226,16 +228,17 @@ class Lab:
         host. Its output goes to ``agent.log`` in the host's directory."""
         with (self.place(host).dir / "agent.log").open("ab") as log:
             agent = subprocess.Popen(
-                self._within(host, argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.within(host, argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._agents.append(agent)
         return agent
 
     def execute(self, host: str, argv: Sequence[str]) -> str:
         """Run a short program inside the host and return its output."""
-        return run(self._within(host, argv))
+        return run(self.within(host, argv))
 
-    def _within(self, host: str, argv: Sequence[str]) -> list[str]:
+    def within(self, host: str, argv: Sequence[str]) -> list[str]:
+        """The command that runs ``argv`` inside a host that is on."""
         return inside(self._pid(host), "mnup", argv)
 
     def _pid(self, host: str) -> int:
@@ -287,16 +290,21 @@ class Lab:
         )
         run(inside(pid, "n", ["ip", "-batch", "-"]), text=daemon.links(place))
 
+    @property
+    def _probed(self) -> Path:
+        """What libvirt found out about QEMU, kept for as long as both stay as they are.
+        (It checks for itself whether a copy still holds; this is only to find it.)"""
+        binaries = [shutil.which(name) or name for name in ("libvirtd", "qemu-system-x86_64")]
+        changed = [str(Path(path).stat().st_ctime_ns) for path in binaries]
+        digest = hashlib.sha256(" ".join([*changed, os.uname().version]).encode())
+        return self.cache / f"capabilities-{digest.hexdigest()[:16]}"
+
     def _cached(self) -> bool:
-        return any((self.cache / "capabilities").glob("*.xml"))
+        return any(self._probed.glob("*.xml"))
 
     def _learn(self, place: Place) -> None:
-        """Keep what this host's libvirt has found out about QEMU; libvirt itself checks
-        whether it still holds when it reads it."""
         run(["virsh", "-c", place.socket_uri, "domcapabilities", "--virttype", "qemu"])
-        cached = self.cache / "capabilities"
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(daemon.capabilities(place), cached, dirs_exist_ok=True)
+        shutil.copytree(daemon.capabilities(place), self._probed, dirs_exist_ok=True)
 
     @contextmanager
     def _locked(self, host: str) -> Iterator[None]:
