@@ -15,6 +15,7 @@ from typing import Any
 from frota.simulation.parsing import from_mapping
 from frota.simulation.play import Played, play
 from frota.simulation.schedule import draw
+from frota.simulation.shrink import invariants_of, shrink
 
 IDLE_TICKS = 20  # at the end of each; scenarios look a thousand times
 
@@ -43,6 +44,21 @@ class Report:
 def try_schedule(mapping: Mapping[str, Any]) -> Played:
     """Play one drawn schedule."""
     return play(from_mapping("schedule", mapping), idle_ticks=IDLE_TICKS)
+
+
+def shrunk(failure: Failure) -> Failure:
+    """The smallest schedule found that still breaks one of the same invariants."""
+    wanted = invariants_of(failure.broken)
+
+    def fails(mapping: Mapping[str, Any]) -> bool:
+        try:
+            played = try_schedule(mapping)
+        except (KeyError, ValueError):  # what is left is no scenario any more
+            return False
+        return bool(wanted & invariants_of(played.broken))
+
+    small = shrink(failure.scenario, fails)
+    return Failure(failure.seed, try_schedule(small).broken, small)
 
 
 def fuzz(

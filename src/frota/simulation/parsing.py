@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from frota.resources.building import Document
 from frota.resources.documents import load
-from frota.resources.errors import Path, Problem, in_order
+from frota.resources.errors import Path, Problem, in_order, quoted
 from frota.resources.reading import read
 from frota.simulation import expect
 from frota.simulation.actions import ACTIONS
@@ -26,12 +26,16 @@ _TIMES = ("at", "by", "since")
 _AFTER_LAST_S = 1800.0  # how long a run goes on after its last event, unless it says
 
 
+OpenFile = Callable[[str], str]
+
+
 def parse(
-    file: str, text: str, fleet: Mapping[str, str] | None = None
+    file: str, text: str, open_file: OpenFile | None = None
 ) -> tuple[Scenario | None, tuple[Problem, ...]]:
     """The scenario of one file, or what is wrong with it.
 
-    ``fleet`` holds the texts of the files that scenarios may name in ``fleet``.
+    ``open_file`` gives the text of the file that a scenario names in ``fleet``, by its
+    name relative to the scenario; it may raise OSError and UnicodeDecodeError.
     """
     reading = read(file, text)
     if reading.problems:
@@ -42,7 +46,7 @@ def parse(
     document = reading.documents[0]
     reader = Reader(document, Names())
     value = reader.mapping(document.value, (), _FIELDS)
-    documents = _documents(reader, value, fleet or {})
+    documents = _documents(reader, value, open_file)
     scenario = _scenario(reader, value, documents)
     if reader.problems:
         return None, in_order(reader.problems)
@@ -108,14 +112,17 @@ def from_mapping(name: str, value: Mapping[str, Any]) -> Scenario:
 
 
 def _documents(
-    reader: Reader, value: Mapping[str, Any], fleet: Mapping[str, str]
+    reader: Reader, value: Mapping[str, Any], open_file: OpenFile | None
 ) -> tuple[Mapping[str, Any], ...]:
     if "fleet" in value:
         name = str(value["fleet"])
-        if name not in fleet:
-            reader.unknown(("fleet",), name, tuple(sorted(fleet)))
+        try:
+            text = open_file(name) if open_file is not None else ""
+        except (OSError, UnicodeDecodeError) as error:
+            expected = "a file with a HostGroup and its Clusters, relative to this one"
+            reader.wrong(("fleet",), expected, f"{quoted(name)}: {error}")
             return ()
-        return _loaded(reader, ("fleet",), name, fleet[name])
+        return _loaded(reader, ("fleet",), name, text)
     hosts = reader.mapping(value.get("hosts"), ("hosts",))
     pools = reader.mapping(value.get("pools", {}), ("pools",))
     reader.names.hosts |= hosts.keys()

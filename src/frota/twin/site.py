@@ -157,6 +157,13 @@ class Site:
         machine.rogues.discard(vm)
         self.version += 1
 
+    def recognise(self, vm: str, host: str, epoch: int) -> None:
+        """The controller takes a copy that a host started by itself for its own."""
+        machine = self.machines.get(host)
+        if machine is not None and vm in machine.rogues and machine.copies[vm].epoch == epoch:
+            machine.rogues.discard(vm)
+            self._goes_live(vm, host)
+
     def _goes_live(self, vm: str, host: str) -> None:
         hosts = self._live.setdefault(vm, [])
         hosts.append(host)

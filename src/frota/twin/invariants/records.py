@@ -63,6 +63,8 @@ class RecordRules:
         if isinstance(before, Vm) and before.set != after.set:
             text = f"VM {after.name} changed its set from {before.set} to {after.set}"
             self._findings.broken("I3", text)
+        if after.state is VmState.RUNNING:
+            self._site.recognise(after.name, after.host, after.epoch)
         if after.state is VmState.UNPLACEABLE:
             self._refused.append(after.name)
         elif (
@@ -86,14 +88,24 @@ class RecordRules:
         if after.state is HostState.REMOVED:
             self._removed.append(after)
         if after.state in _SERVING and was is HostState.DOWN:
-            rogues = self._site.machines[after.name].rogues
-            if rogues:
-                names = ", ".join(sorted(rogues))
+            stale = self._stale(after.name)
+            if stale:
+                names = ", ".join(stale)
                 text = f"host {after.name} became {after.state} while old copies of {names} ran"
                 self._findings.broken("I18", text)
         if after.state is HostState.DOWN and not (after.fence_proof or after.reason):
             text = f"host {after.name} is Down and nothing says how that was proved"
             self._findings.broken("I18", text)
+
+    def _stale(self, host: str) -> list[str]:
+        """Copies that a host started by itself although their time is over."""
+        machine = self._site.machines[host]
+        found = []
+        for name in sorted(machine.rogues):
+            vm = self._book.vms.get(name)
+            if vm is not None and (vm.epoch > machine.copies[name].epoch or vm.host != host):
+                found.append(name)
+        return found
 
     def _set(self, before: object, after: object) -> None:
         if not isinstance(before, AvailabilitySet) or not isinstance(after, AvailabilitySet):
