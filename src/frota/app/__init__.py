@@ -1,0 +1,7 @@
+"""The only place that picks drivers: a store file and what it declares become running
+controllers."""
+
+from frota.app.application import Application
+from frota.app.outfit import MissingDriver
+
+__all__ = ["Application", "MissingDriver"]

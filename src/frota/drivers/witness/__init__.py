@@ -1,0 +1,1 @@
+"""What tells a dead host from a controller that lost its own network."""
