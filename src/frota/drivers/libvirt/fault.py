@@ -92,6 +92,11 @@ def redact(text: str) -> str:
     return _PASSWORD.sub(r"\1:***@", text)
 
 
+def holds_password(uri: str) -> bool:
+    """Whether the URI holds a password."""
+    return _PASSWORD.search(uri) is not None
+
+
 def fault_of(code: int, text: str, *, lost: bool = False) -> Fault:
     """The fault for one libvirt error: the cause in plain words, then libvirt's own."""
     words = redact(text).strip()

@@ -45,7 +45,7 @@ PLACE = "/run/libvirt/frota"
 def settle(host: str, marker: str, running: Iterable[Mark], stopped: Iterable[Mark]) -> str | None:
     """The incarnation by the rule above, or None for a new one. ``marker`` is empty when
     there is none."""
-    lived = Counter(mark.incarnation for mark in running if mark.host == host)
+    lived = Counter(m.incarnation for m in running if m.host == host and m.incarnation)
     if lived:
         return max(lived, key=lambda token: (lived[token], token))
     ended = {mark.incarnation for mark in stopped if mark.host == host}

@@ -157,9 +157,9 @@ class Link:
         """Give up a watcher that hangs; tell of a heartbeat that was missed."""
         if self._stopped:
             return
-        hangs = self._watcher.hangs()
+        hangs = self._watcher.fails()
         if hangs:
-            self.lost(self._watcher, f"{hangs}: does its libvirt daemon hang?")
+            self.lost(self._watcher, hangs)
         with self._lock:
             if hangs:
                 self._watcher.give_up()

@@ -1,8 +1,8 @@
 """GPUs as PCI devices of a host: which there are, what model, which are free.
 
-A GPU is a PCI device of class 0x03 (display) or 0x12 (accelerator) that stands in an
-IOMMU group, so that it can be given to a guest, and is not the console of a management
-processor or a virtual graphics card.
+A GPU is a PCI device of class 0x03 (display) or 0x12 (accelerator) that is not the
+console of a management processor or a virtual graphics card. It counts when it stands in
+an IOMMU group: only then can it be given to a guest.
 
 **Model names** come from the PCI id database through libvirt's ``<product>``: the words
 in brackets where there are any (``GA100 [A100 PCIe 40GB]``), without the words for family
@@ -37,6 +37,7 @@ _CONSOLES = frozenset(
     }
 )
 _BRACKETS = re.compile(r"\[([^\]]+)\]")
+_ODD = re.compile(r"[^A-Za-z0-9.]+")
 _NOISE = re.compile(
     r"^(nvidia|amd|intel|tesla|grid|instinct|data|center|gpu|geforce|radeon|quadro|pro|"
     r"pcie|pci|sxm\d*|oam|nvl|hbm\w*|\d+g?b|mobile|max-q|lp)$",
@@ -66,7 +67,7 @@ class Address:
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One GPU. ``parts`` are all functions of its card that must go with it (its sound
-    device, for example), itself first."""
+    device, for example), itself first; none when it has no IOMMU group."""
 
     model: str
     parts: tuple[Address, ...]
@@ -76,8 +77,8 @@ def model_name(product: str, vendor_id: int, product_id: int) -> str:
     """The model's name from the PCI database's product name."""
     inside = _BRACKETS.search(product)
     words = (inside.group(1) if inside else product).split("/")[0].split()
-    kept = [word for word in words if not _NOISE.match(word)]
-    return "-".join(kept) or f"{vendor_id:04x}:{product_id:04x}"
+    kept = [_ODD.sub("", word) for word in words if not _NOISE.match(word)]
+    return "-".join(word for word in kept if word) or f"{vendor_id:04x}:{product_id:04x}"
 
 
 def _address(element: Element) -> Address:
@@ -87,23 +88,22 @@ def _address(element: Element) -> Address:
 
 
 def read_gpu(xml: str) -> Gpu | None:
-    """The GPU that a node device's XML describes, or None when it is no GPU."""
-    device = parse(xml)
-    capability = device.find("capability[@type='pci']")
+    """The GPU that a node device's XML describes, or None when it is no GPU. One without
+    ``parts`` stands in no IOMMU group: it cannot be given to a guest."""
+    capability = parse(xml).find("capability[@type='pci']")
     if capability is None or _number(capability, "class") >> 16 not in _CLASSES:
         return None
     vendor, product = capability.find("vendor"), capability.find("product")
+    if vendor is None or product is None or _hex(vendor) in _CONSOLES:
+        return None
+    name = model_name((product.text or "").strip(), _hex(vendor), _hex(product))
     group = capability.find("iommuGroup")
-    if vendor is None or product is None or group is None:
-        return None
-    vendor_id, product_id = _hex(vendor), _hex(product)
-    if vendor_id in _CONSOLES:
-        return None
+    if group is None:
+        return Gpu(name, ())
     own = Address(*(_number(capability, part) for part in ("domain", "bus", "slot", "function")))
     card = (own.domain, own.bus, own.slot)
     rest = (_address(item) for item in group.findall("address"))
     others = {item for item in rest if (item.domain, item.bus, item.slot) == card} - {own}
-    name = model_name((product.text or "").strip(), vendor_id, product_id)
     return Gpu(name, (own, *sorted(others)))
 
 
@@ -116,18 +116,22 @@ def _hex(element: Element) -> int:
 
 
 def read_gpus(devices: Iterable[str]) -> tuple[Gpu, ...]:
-    """All GPUs among a host's node devices, by address. The second display function of
-    a card is not counted again."""
-    found = sorted(
-        (gpu for gpu in map(read_gpu, devices) if gpu is not None), key=lambda gpu: gpu.parts[0]
-    )
+    """All GPUs among a host's node devices that can be given to guests, by address. The
+    second display function of a card is not counted again."""
+    seen = (gpu for gpu in map(read_gpu, devices) if gpu is not None)
     taken: set[Address] = set()
     gpus = []
-    for gpu in found:
+    for gpu in sorted((gpu for gpu in seen if gpu.parts), key=lambda gpu: gpu.parts[0]):
         if gpu.parts[0] not in taken:
             gpus.append(gpu)
         taken.update(gpu.parts)
     return tuple(gpus)
+
+
+def bound_gpus(devices: Iterable[str]) -> tuple[str, ...]:
+    """The models of the GPUs that cannot be given to guests, for want of an IOMMU."""
+    seen = (read_gpu(device) for device in devices)
+    return tuple(sorted(gpu.model for gpu in seen if gpu is not None and not gpu.parts))
 
 
 def count_models(gpus: Iterable[Gpu]) -> tuple[tuple[str, int], ...]:

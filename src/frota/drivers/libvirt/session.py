@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from frota.drivers.libvirt.binding import ask, is_alive, libvirt, open_raw
 from frota.drivers.libvirt.fault import Fault, Kind
@@ -46,10 +45,9 @@ def open_session(uri: str) -> Session:
 
 def _without_terminal(uri: str) -> str:
     """Make SSH fail instead of asking for a password on the terminal of the user."""
-    parts = urlsplit(uri)
-    if not parts.scheme.endswith("+ssh") or "no_tty=" in parts.query:
+    if not uri.partition("://")[0].endswith("+ssh") or "no_tty=" in uri:
         return uri
-    return uri + ("&" if parts.query else "?") + "no_tty=1"
+    return uri + ("&" if "?" in uri else "?") + "no_tty=1"
 
 
 class Session:

@@ -105,13 +105,18 @@ class Watcher:
         """Whether the thread is there."""
         return self._thread.is_alive()
 
-    def hangs(self) -> str:
-        """What it has been waiting for too long; empty when all is well."""
+    def fails(self) -> str:
+        """Why another watcher is needed: what this one has been waiting for too long, or
+        that it died of a fault of this driver. Empty when all is well."""
+        if self.started and not self.alive:
+            return "the driver's own thread failed: see the log"
         with self._lock:
             if self._busy is None:
                 return ""
             since, limit, what = self._busy
-            return f"no answer within {limit:g} s to {what}" if since.silence() > limit else ""
+            if since.silence() <= limit:
+                return ""
+            return f"no answer within {limit:g} s to {what}: does its libvirt daemon hang?"
 
     @contextmanager
     def _waiting(self, limit: float, what: str) -> Iterator[None]:
