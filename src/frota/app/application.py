@@ -161,6 +161,11 @@ class Application:
                 self._engine(provider).wake(group)
         self._since = reached
 
+    @property
+    def clock(self) -> Clock:
+        """The latest of all times here."""
+        return self._dated
+
     def site(self, group: str) -> Site | None:
         """The simulated hosts of a group, or None."""
         engine = self._engines.get(twin.PROVIDER)

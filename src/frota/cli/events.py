@@ -49,10 +49,10 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         if args.follow:
             known = tail(store, args.group)
             for line in known[len(known) - min(len(known), max(0, args.last)) :]:
-                _show(line, terminal)
+                show_line(line, terminal)
             terminal.out.flush()
             for line in news(store, args.group, known):
-                _show(line, terminal)
+                show_line(line, terminal)
                 terminal.out.flush()
         lines = store.journal(group=args.group, last=max(0, args.last))
     if terminal.output == "table":
@@ -91,7 +91,8 @@ def added(known: Sequence[Decision], latest: Sequence[Decision]) -> Sequence[Dec
     return latest
 
 
-def _show(line: Decision, terminal: Terminal) -> None:
+def show_line(line: Decision, terminal: Terminal) -> None:
+    """One line of the journal as it comes: a line of text, or one JSON or YAML document."""
     if terminal.output == "json":
         terminal.say(json.dumps(shapes.decision(line), ensure_ascii=False))
         return

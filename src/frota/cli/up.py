@@ -1,0 +1,140 @@
+"""``frota up``: the controllers of all host groups of a store, and what they do."""
+
+from __future__ import annotations
+
+import threading
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from frota.app import Application, MissingDriver
+from frota.cli.apply import examine, store_changes
+from frota.cli.arguments import Run, describe
+from frota.cli.events import added, show_line, tail
+from frota.cli.outcome import Exit, Failure
+from frota.cli.terminal import Terminal
+from frota.ports.store import StoreError
+from frota.runtime.loop import stopping_on_signals
+from frota.store.sqlite import SqliteStore
+
+_POLL_S = 0.25
+
+
+def up(parser: ArgumentParser) -> Run:
+    """The arguments of ``frota up``."""
+    describe(
+        parser,
+        "Run the controllers of all host groups in the store, after storing the files given. "
+        "On a terminal a picture is redrawn: hosts by rack, VMs coloured by set, what is under "
+        "way, the last decisions. Elsewhere, and with --plain, decisions are printed line by "
+        "line. Ctrl-C or SIGTERM stops the controllers; VMs run on. Hosts of the provider twin "
+        "are simulated here, in real time or faster.",
+        "frota up examples/three-hosts.yaml",
+        "frota up --plain >> frota.log",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="*", help="applied first, as by apply")
+    parser.add_argument("--plain", action="store_true", help="print decisions; draw nothing")
+    parser.add_argument(
+        "--speed", metavar="N", type=_speed, default=1.0,
+        help="simulated hosts live N times as fast (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=1, help="of the simulated world (default: 1)"
+    )
+    return _run
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 1000:
+        raise ArgumentTypeError(f"expected a number from 0.1 to 1000; found {text}")
+    return speed
+
+
+def _run(args: Namespace, terminal: Terminal) -> int:
+    if args.files:
+        changes = examine(args.files, terminal)
+        store_changes(changes, terminal)
+    plain = args.plain or terminal.output != "table" or not terminal.out.isatty()
+    told = _Told(terminal)
+    app = Application(terminal.store, "frota up", told, speed=args.speed, seed=args.seed)
+    try:
+        with app, stopping_on_signals(app.stop), _shown(app, told, terminal, plain=plain):
+            app.run()
+    except MissingDriver as error:
+        raise Failure(Exit.OUTSIDE, str(error)) from None
+    if not plain:
+        terminal.say("stopped; VMs run on")
+    return Exit.DONE
+
+
+class _Told:
+    """Where complaints go: the view while there is one, else standard error."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.tell = terminal.note
+
+    def __call__(self, text: str) -> None:
+        self.tell(text)
+
+
+@contextmanager
+def _shown(app: Application, told: _Told, terminal: Terminal, *, plain: bool) -> Iterator[None]:
+    """What the controllers do, on the terminal, as long as the block runs."""
+    if plain:
+        lines = _Lines(app.store, terminal)
+        lines.start()
+        try:
+            yield
+        finally:
+            lines.stop()
+        return
+    from rich.console import Console
+
+    from frota.cli.view.screen import Screen
+
+    console = Console(file=terminal.out, no_color=not terminal.color, highlight=False)
+    screen = Screen(app.store, app.clock, console)
+    before, told.tell = told.tell, screen.tell
+    screen.start()
+    try:
+        yield
+    finally:
+        screen.stop()
+        told.tell = before
+
+
+class _Lines:
+    """Prints decisions as they are written, in a thread of its own."""
+
+    def __init__(self, store: SqliteStore, terminal: Terminal) -> None:
+        self._store = store
+        self._terminal = terminal
+        self._known = tail(store, "")
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
+
+    def start(self) -> None:
+        """Begin to print."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Print what is left, then no more."""
+        self._stopping.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            stopping = self._stopping.wait(_POLL_S)
+            try:
+                latest = tail(self._store, "")
+            except StoreError:
+                continue  # the controllers complain of it themselves
+            for line in added(self._known, latest):
+                show_line(line, self._terminal)
+            self._known = latest
+            self._terminal.out.flush()

@@ -1,0 +1,1 @@
+"""Pictures of host groups for the terminal. Importing these modules loads rich."""
