@@ -105,9 +105,10 @@ class AgentDevice:
             raise DeviceError(f"{self.name!r}: expected a fence agent such as fence_ipmilan")
         program = shutil.which(self.name, path=self._path)
         if program is None:
+            package = f"fence-agents-{self.name.removeprefix('fence_').replace('_', '-')}"
             raise DeviceError(
                 f"{self.name} is not installed where Frota runs: install it "
-                f"(package fence-agents, or {self.name.replace('_', '-agents-')})"
+                f"(package fence-agents, or {package})"
             )
         return program
 

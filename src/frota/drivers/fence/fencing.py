@@ -35,6 +35,11 @@ class _Try:
     def busy(self) -> bool:
         return self.waits or self.runs
 
+    @property
+    def working(self) -> bool:
+        """Busy, and not just resting after an attempt whose end still tells."""
+        return self.runs or (self.waits and self.ended is None)
+
 
 class _Case:
     """One life of one host that is in question."""
@@ -73,11 +78,12 @@ class GroupFence:
         self._wakes: tuple[Callable[[], None], ...] = ()
         if lease is not None:
             lease.watch(self._devices)
+            lease.on_change(self._wake)
 
     def start(self) -> None:
         """Begin to watch the leases. Without it nothing proves by lease."""
         if self._lease is not None:
-            self._lease.start(self._lease_changed)
+            self._lease.start()
 
     def close(self) -> None:
         """Stop watching and asking."""
@@ -225,9 +231,6 @@ class GroupFence:
             if case.proof is None:
                 case.proof = FenceVerdict(FenceState.PROVED, device.name, message)
 
-    def _lease_changed(self) -> None:
-        self._wake()
-
     def _wake(self) -> None:
         for wake in self._wakes:
             wake()
@@ -235,8 +238,7 @@ class GroupFence:
 
 def _weigh(case: _Case, finding: Finding | None, word: str) -> FenceVerdict:
     """The verdict on a case without a proof."""
-    first = case.kill.ended is None and case.kills  # no attempt has come to an end yet
-    if case.kill.runs or first or (case.look.busy and not case.kills):
+    if (case.kill if case.kills else case.look).working:
         return FenceVerdict(FenceState.WORKING, message="asking its fence devices")
     said = "; ".join(each for each in (case.kill.said or case.look.said, word) if each)
     if not case.kills:

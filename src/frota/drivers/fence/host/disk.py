@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from frota.drivers.fence.lease.records import Garbled, Order, Slot
 from frota.drivers.fence.lease.space import Space, SpaceError
@@ -60,28 +61,50 @@ def _slot(space: Space, errand: Errand) -> Slot | None:
         return None
 
 
+class Rounds(Protocol):
+    """Runs errands one at a time, elsewhere."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether none is under way."""
+        ...
+
+    def submit(self, errand: Errand) -> None:
+        """Begin a round; only while ``idle``."""
+        ...
+
+    def wait(self, seconds: float) -> Report | None:
+        """The report of a round that ended, waiting for one for at most this long."""
+        ...
+
+
 class Disk:
-    """Runs errands one at a time; ``idle`` is false while one is under way."""
+    """Rounds in a thread of its own, which hangs when storage does."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._errands: queue.Queue[Errand] = queue.Queue(1)
         self._reports: queue.Queue[Report] = queue.Queue(1)
-        self.idle = True
+        self._idle = True
         threading.Thread(target=self._work, name="lease-disk", daemon=True).start()
 
+    @property
+    def idle(self) -> bool:
+        """See ``Rounds``."""
+        return self._idle
+
     def submit(self, errand: Errand) -> None:
-        """Begin a round; only while ``idle``."""
-        self.idle = False
+        """See ``Rounds``."""
+        self._idle = False
         self._errands.put_nowait(errand)
 
     def wait(self, seconds: float) -> Report | None:
-        """The report of a round that ended, waiting for one for at most this long."""
+        """See ``Rounds``."""
         try:
             report = self._reports.get(timeout=seconds)
         except queue.Empty:
             return None
-        self.idle = True
+        self._idle = True
         return report
 
     def _work(self) -> None:

@@ -108,8 +108,20 @@ class Domains:
         self._known[domain.uuid] = domain.name
 
     def _alive(self, pid: int, uuid: str) -> bool:
-        """Whether the process is there and still the QEMU of this domain."""
-        return pid > 0 and self._uuid_of(pid) == uuid
+        """Whether the process is there and the QEMU of this domain, or about to be: the
+        status file is older than the program."""
+        if pid <= 0:
+            return False
+        shown = self._uuid_of(pid)
+        return shown == uuid if shown else self._begins(pid)
+
+    def _begins(self, pid: int) -> bool:
+        """Whether this is a child of libvirt that has not become QEMU quite yet."""
+        try:
+            program = (self._proc / str(pid) / "exe").readlink().name
+        except OSError:
+            return False
+        return program.startswith(("libvirtd", "virtqemud", "qemu"))
 
     def _uuid_of(self, pid: int) -> str:
         """What follows ``-uuid`` on a process's command line; empty for other processes,

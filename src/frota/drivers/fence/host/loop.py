@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from frota.drivers.fence.host.disk import Disk, Errand, Report
+from frota.drivers.fence.host.disk import Errand, Report, Rounds
 from frota.drivers.fence.host.memory import Place
 from frota.drivers.fence.host.notify import Notify
 from frota.drivers.fence.host.reaper import Ends
@@ -27,7 +27,7 @@ LOOK = 5.0  # between notes of which VMs run
 class Surroundings:
     """What the loop works with."""
 
-    disk: Disk
+    disk: Rounds
     place: Place
     reaper: Ends
     clock: Clock

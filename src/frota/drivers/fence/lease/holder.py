@@ -270,7 +270,7 @@ class Holder:
 
     def _begin(self, now: float) -> None:
         """A new incarnation. The lease counts from now, as the slot may be seen from now."""
-        self._issued = max(self._issued + 1, _milliseconds(now))
-        self._renewed = self._issued
-        self.incarnation = f"{self.identity.boot}.{self._issued}"
+        birth = max(self._issued + 1, _milliseconds(now))
+        self._issued, self._renewed = birth - 1, birth
+        self.incarnation = f"{self.identity.boot}.{birth}"
         self.phase, self.cause = Phase.GUARDING, Cause.NONE

@@ -170,13 +170,15 @@ class Observer:
         slot = sight.slot
         if slot is None:
             return Evidence(Finding.USELESS, "no host agent has written a lease")
-        bound = claim.slot or slot
+        if claim.slot is None:
+            claim.slot = slot
+        bound = claim.slot
         flaw = _flaw(slot, bound, sight.distrusted)
         if flaw:
             return Evidence(Finding.USELESS, flaw)
         if slot.incarnation != bound.incarnation and claim.alive:
             return self._judge_successor(claim, slot)
-        if claim.slot is None or slot.incarnation != bound.incarnation:
+        if slot.incarnation != bound.incarnation:
             # Who guarded when it was asked is not known to be older than this.
             claim.slot = bound = slot
         if slot != bound and slot.standing is Standing.FENCED:

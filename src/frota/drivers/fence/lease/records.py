@@ -125,11 +125,11 @@ def encode(record: Marker | Slot | Order) -> bytes:
 def decode(content: bytes, kind: type[Record]) -> Record:
     """The record in ``content``; raises Garbled when it is anything else."""
     if len(content) > SIZE_MOST:
-        raise Garbled(f"more than {SIZE_MOST} bytes where a {kind.__name__} was expected")
+        raise Garbled(f"more than {SIZE_MOST} bytes, expected a {kind.__name__}")
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Garbled(f"not a {kind.__name__}: {error}") from None
+        raise Garbled(f"not a record of the kind {kind.__name__}: {error}") from None
 
 
 def host_name(name: str) -> str:

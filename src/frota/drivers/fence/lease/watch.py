@@ -39,10 +39,12 @@ class LeaseWatch:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, changed: Callable[[], None]) -> None:
-        """Begin the rounds. ``changed`` is called, from the thread, when any evidence
-        may have changed."""
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call ``changed``, from the thread of the rounds, when any evidence changed."""
         self._changed = changed
+
+    def start(self) -> None:
+        """Begin the rounds."""
         self._thread = threading.Thread(target=self._run, name="lease-watch", daemon=True)
         self._thread.start()
 
