@@ -75,21 +75,30 @@ disable_services() {
     done
 }
 
+# A bare machine has no lists of packages yet.
+lists() {
+    if ! find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | grep -q .; then
+        say "fetching the lists of packages"
+        # shellcheck disable=SC2086
+        quietly $APT update
+    fi
+}
+
 packages() {
     lacking=$(missing)
     if [ -z "$lacking" ]; then
         say "all packages are there"
         return
     fi
+    lists
+    lacking=$(missing) # names differ between releases, which the lists tell
     say "installing $(echo $lacking)"
-    if ! find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | grep -q .; then
-        quietly $APT update
-    fi
     before=$(mktemp)
     dpkg-query -W -f '${Package}\n' | sort >"$before"
     hold_services
     # shellcheck disable=SC2086
     $APT install -y --no-install-recommends $lacking >>"$LOG" 2>&1 || {
+        # shellcheck disable=SC2086
         quietly $APT update # the list of packages was too old
         # shellcheck disable=SC2086
         quietly $APT install -y --no-install-recommends $lacking
@@ -106,6 +115,7 @@ kernel() {
         say "guest kernel is there: $CACHE/kernel"
         return
     fi
+    lists
     package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
         sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
     [ -n "$package" ] || fail "no linux-image-cloud-amd64 in apt's lists; a Debian release for amd64 has it"

@@ -303,8 +303,13 @@ class Lab:
         return any(self._probed.glob("*.xml"))
 
     def _learn(self, place: Place) -> None:
-        run(["virsh", "-c", place.socket_uri, "domcapabilities", "--virttype", "qemu"])
-        shutil.copytree(daemon.capabilities(place), self._probed, dirs_exist_ok=True)
+        run(["virsh", "-c", place.socket_uri, "capabilities"])  # makes it look at all
+        part = self._probed.with_suffix(f".{os.getpid()}")
+        shutil.copytree(daemon.capabilities(place), part)
+        try:
+            part.rename(self._probed)
+        except OSError:
+            shutil.rmtree(part)  # another lab was faster
 
     @contextmanager
     def _locked(self, host: str) -> Iterator[None]:
