@@ -15,6 +15,7 @@ from math import inf
 from typing import Any
 
 from frota.controllers import declare, moves, observe
+from frota.controllers.asks import Asks
 from frota.controllers.desired import (
     ClusterSpec,
     GroupSpec,
@@ -75,6 +76,7 @@ class HostGroupController:
         self._witness = witness
         self._clock = clock
         self._new_id = partial(cause_id, rng)
+        self._asks = Asks()
         self._kills = Kills()
         self._agenda = moves.Agenda()
         self._ordered: set[str] = set()
@@ -104,6 +106,7 @@ class HostGroupController:
         self._attach(draft)
         observe.look(draft, self._hypervisor, self._capacities)
         observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
+        self._asks.pace(draft)
         observe.find_vms(draft, outcomes)
         left = leftovers(draft.vms, draft.hosts, draft.views)
         declare.unhost_removed(draft)
@@ -124,6 +127,7 @@ class HostGroupController:
             written = records.commit(draft.values(), draft.story.lines, self._shorter(draft))
         except Conflict:
             self._agenda.drop()
+            self._asks = Asks()
             return Result(now)  # somebody wrote first: look again
         self._act(draft)
         for operation in kills:
