@@ -37,6 +37,7 @@ class LibvirtStage:
         for host in self.hosts:
             lab.boot(host)
             lab.resume(host)
+            lab.heal(host)
             self._empty(host)
         self.port = self._attached()
 

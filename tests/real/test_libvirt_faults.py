@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -94,7 +95,9 @@ class TestStorage(Acting):
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"image": "/nowhere/at/all.qcow2"}, "is not there"),
+            ({"image": "/nowhere/at/all.qcow2"}, "is the shared storage mounted"),
+            ({"disk": "/nowhere/at/all/disk.qcow2"}, "is the shared storage mounted"),
+            ({"image": "{big}.not"}, "is not there"),
             ({"disk_gib": 1, "image": "{big}"}, "smaller than its image"),
             ({"image": "{raw}"}, "no qcow2 image"),
             ({"network": "nonesuch"}, "nonesuch"),
@@ -122,6 +125,7 @@ class TestStorage(Acting):
         assert words in outcome.error
         assert not outcome.unknown
         assert self.copy(stage, stage.hosts[0], "east-bad-1") is None
+        assert not Path("/nowhere").exists()
 
     def test_a_foreign_domain_is_left_alone(self, stage: LibvirtStage) -> None:
         host = stage.hosts[0]
@@ -199,7 +203,7 @@ class TestNetwork(Acting):
     def test_a_guest_that_hangs_hangs_nothing_else(self, stage: LibvirtStage) -> None:
         host = stage.hosts[0]
         self.started(stage, host)
-        stage.lab.execute(host, ["sh", "-c", "kill -STOP $(cat /run/libvirt/qemu/*.pid)"])
+        stage.lab.execute(host, ["sh", "-c", "kill -STOP $(cat /run/libvirt/qemu/east-*.pid)"])
         self.started(stage, host, "east-cp-2")
         assert stage.port.view(host).beating
         self.well(stage, act(Verb.KILL, VM, host))
@@ -211,7 +215,7 @@ class TestNetwork(Acting):
         before = stage.port.view(host).incarnation
         stage.lab.cut(host)
         self.silent(stage, host)
-        stage.lab.execute(host, ["sh", "-c", "kill -KILL $(cat /run/libvirt/qemu/*.pid)"])
+        stage.lab.execute(host, ["sh", "-c", "kill -KILL $(cat /run/libvirt/qemu/east-*.pid)"])
         stage.wait_until(lambda: stage.port.view(host).error != "a heartbeat was missed")
         stage.lab.heal(host)
         self.back(stage, host)

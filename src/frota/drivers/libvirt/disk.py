@@ -117,15 +117,21 @@ def same_storage(source: Session, destination: Session, path: str) -> bool:
 
 
 def _place(session: Session, path: str) -> tuple[Pool, str]:
-    """The pool over the file's directory, made when there is none, and the file's name."""
+    """The pool over the file's directory, made when there is none, and the file's name.
+    The directory itself is never made: without it the shared storage is not there, and
+    what is written in its place would be missed on every other host."""
     directory, name = posixpath.split(posixpath.normpath(path))
     title = "frota-" + hashlib.sha256(directory.encode()).hexdigest()[:16]
     pool = session.pool(title)
     if pool is None:
         try:
             pool = session.make_pool(_pool_xml(title, directory))
-        except Fault:
+        except Fault as fault:
             pool = session.pool(title)  # another start may have been faster
+            if pool is None and "No such file" in str(fault):
+                raise Refused(
+                    f"{directory} is not there on this host: is the shared storage mounted?"
+                ) from None
             if pool is None:
                 raise
     return pool, name

@@ -51,6 +51,8 @@ _KINDS = {
 }
 _LOGIN_REFUSED = frozenset({45, 79, 94})  # AUTH_FAILED, AUTH_CANCELLED, AUTH_UNAVAILABLE
 
+_NO_KVM = "the host has no KVM: switch it on in its firmware, or ask for accelerator: qemu"
+
 # The first that is found in libvirt's own words, in lower case, names the cause.
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -74,15 +76,13 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     ("unable to parse uri", "this is not a libvirt URI; one looks like qemu+tls://HOST/system"),
     ("name or service not known", "the host name cannot be found"),
     ("address lookup for host", "the host name cannot be found"),
-    ("connection refused", "nothing listens there: is the libvirt daemon running?"),
     ("failed to connect socket", "no libvirt daemon answers on this socket: is it running?"),
+    ("connection refused", "nothing listens there: is the libvirt daemon running?"),
     ("no route to host", "the network does not reach the host"),
     ("network is unreachable", "the network does not reach the host"),
     ("timed out", "the host did not answer in time"),
-    (
-        "domaintype=kvm",
-        "the host has no KVM: switch it on in its firmware, or ask for accelerator: qemu",
-    ),
+    ("domaintype=kvm", _NO_KVM),
+    ("support virt type 'kvm'", _NO_KVM),
     ("storage driver", "the host's libvirt has no storage driver: install it"),
 )
 

@@ -20,14 +20,14 @@ class Phase(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"
-    SWITCHING = "switching"  # held still by a migration: either end of it
+    ENDING = "ending"
     OFF = "off"
 
 
 _PHASES = {
     libvirt.VIR_DOMAIN_RUNNING: Phase.RUNNING,
     libvirt.VIR_DOMAIN_BLOCKED: Phase.RUNNING,
-    libvirt.VIR_DOMAIN_SHUTDOWN: Phase.RUNNING,  # still going down
+    libvirt.VIR_DOMAIN_SHUTDOWN: Phase.ENDING,
     libvirt.VIR_DOMAIN_PAUSED: Phase.PAUSED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: Phase.PAUSED,
     libvirt.VIR_DOMAIN_SHUTOFF: Phase.OFF,
@@ -35,10 +35,8 @@ _PHASES = {
 }
 
 
-def phase_of(state: int, reason: int) -> Phase:
-    """The phase for libvirt's state and reason. What is not known may be running."""
-    if state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_MIGRATION:
-        return Phase.SWITCHING
+def phase_of(state: int) -> Phase:
+    """The phase for libvirt's state. What is not known may be running."""
     return _PHASES.get(state, Phase.PAUSED)
 
 
@@ -84,8 +82,7 @@ class Guest:
 
     def phase(self) -> Phase:
         """What it does now."""
-        state, reason = ask(self._connection, self._raw.state)
-        return phase_of(state, reason)
+        return phase_of(ask(self._connection, self._raw.state)[0])
 
     def persistent(self) -> bool:
         """Whether it stays defined when it ends; the far end of a migration is not yet."""

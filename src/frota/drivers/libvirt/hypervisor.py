@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from frota.drivers.libvirt import lifecycle, moves
 from frota.drivers.libvirt.act import Act
 from frota.drivers.libvirt.crew import Crew, Task
-from frota.drivers.libvirt.fault import Refused
+from frota.drivers.libvirt.fault import Fault, Refused, Silent
 from frota.drivers.libvirt.link import Link
 from frota.drivers.libvirt.pulse import Beat, Pulse
 from frota.drivers.libvirt.session import Session, open_session
@@ -177,7 +178,17 @@ class LibvirtHypervisor:
         moves.abort(self._act(task))
 
     def _carry_out(self, task: Task) -> None:
-        act, operation = self._act(task), task.operation
+        act = self._act(task)
+        try:
+            self._do(act)
+        except (Refused, Fault):
+            with suppress(Refused, Fault, Silent):  # what failed may have left its traces
+                act.note(*_hosts(task.operation))
+            raise
+
+    @staticmethod
+    def _do(act: Act) -> None:
+        operation = act.operation
         match operation.verb:
             case Verb.START:
                 lifecycle.start(act, operation.dst)

@@ -64,7 +64,7 @@ def incarnation_of(
     if pool is not None:
         pool.forget()
     try:
-        return session.make_pool(_marker_xml(token)).uuid
+        return session.make_pool(_marker_xml(token), directory=True).uuid
     except Fault:
         # Another controller may have been faster; then its marker holds.
         other = session.pool(POOL)

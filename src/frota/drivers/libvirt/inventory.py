@@ -32,11 +32,12 @@ def copy_state(guest: Guest, phase: Phase, mark: Mark) -> CopyState:
     """What one copy does. Asks the host only where a migration may be under way."""
     if phase is Phase.OFF:
         return CopyState.STOPPED
-    if phase is Phase.SWITCHING and not guest.persistent():
+    # Frota defines all it starts; only what a migration brings is not defined before its end.
+    if phase is not Phase.RUNNING and not guest.persistent():
         return CopyState.INCOMING
     if mark.moving and guest.migrating():
         return CopyState.OUTGOING
-    return CopyState.RUNNING if phase is Phase.RUNNING else CopyState.PAUSED
+    return CopyState.PAUSED if phase is Phase.PAUSED else CopyState.RUNNING
 
 
 def mark_of(guest: Guest) -> Mark | None:
@@ -46,11 +47,18 @@ def mark_of(guest: Guest) -> Mark | None:
 
 
 def copy_of(guest: Guest) -> tuple[Copy, Mark] | None:
-    """The copy that one domain is, asked of the host now; None when it is not Frota's."""
-    mark = mark_of(guest)
-    if mark is None:
+    """The copy that one domain is, asked of the host now; None when it is not Frota's, or
+    is gone by now."""
+    try:
+        mark = mark_of(guest)
+        if mark is None:
+            return None
+        state = copy_state(guest, guest.phase(), mark)
+    except Fault as fault:
+        if fault.kind is not Kind.MISSING:
+            raise
         return None
-    return Copy(mark.vm, mark.epoch, copy_state(guest, guest.phase(), mark), mark.operation), mark
+    return Copy(mark.vm, mark.epoch, state, mark.operation), mark
 
 
 @dataclass(frozen=True, slots=True)

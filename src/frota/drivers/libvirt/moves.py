@@ -29,7 +29,7 @@ _LOOKS = 60  # how often an end that is not clear is looked at again
 
 def live(act: Act) -> None:
     """LIVE. Raises ``Refused`` when the guest stays, ``Silent`` when it is not known."""
-    here, there, seen = _ends(act)
+    here, there, seen = _settled_ends(act)
     operation = act.operation
     if here is not None and here.state is CopyState.OUTGOING:
         if here.mark.operation != operation.id:
@@ -71,6 +71,18 @@ def _ends(act: Act) -> tuple[Found | None, Found | None, bool]:
         if fault.kind is not Kind.LOST:
             raise
         return here, None, False
+
+
+def _settled_ends(act: Act) -> tuple[Found | None, Found | None, bool]:
+    """The same, after a far end that was left behind by a broken migration is gone."""
+    here, there, seen = _ends(act)
+    for _ in range(_LOOKS):
+        waits = there is not None and there.state is CopyState.INCOMING
+        if not waits or here is None or here.state is not CopyState.RUNNING:
+            break
+        act.task.wait(_LOOK_S)
+        here, there, seen = _ends(act)
+    return here, there, seen
 
 
 def _migrate(act: Act, here: Found) -> str:

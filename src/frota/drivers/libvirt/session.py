@@ -93,8 +93,7 @@ class Session:
         cheap enough for every heartbeat."""
         kind = libvirt.VIR_DOMAIN_STATS_STATE
         for raw, stats in ask(self.raw, lambda: self.raw.getAllDomainStats(kind, 0)):
-            phase = phase_of(stats.get("state.state", -1), stats.get("state.reason", -1))
-            yield Guest(self.raw, raw), phase
+            yield Guest(self.raw, raw), phase_of(stats.get("state.state", -1))
 
     def find(self, name: str) -> Guest | None:
         """The domain of this name, or None."""
@@ -113,9 +112,10 @@ class Session:
         """The storage pool of this name, or None."""
         return find_pool(self.raw, name)
 
-    def make_pool(self, xml: str) -> Pool:
-        """A storage pool that lasts until the host's next boot."""
-        return make_pool(self.raw, xml)
+    def make_pool(self, xml: str, *, directory: bool = False) -> Pool:
+        """A storage pool that lasts until the host's next boot; ``directory``: make its
+        directory too."""
+        return make_pool(self.raw, xml, directory=directory)
 
     def hostname(self) -> str:
         """What the host calls itself."""

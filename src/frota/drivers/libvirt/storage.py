@@ -91,7 +91,7 @@ def find_pool(connection: Any, name: str) -> Pool | None:
     return Pool(connection, raw)
 
 
-def make_pool(connection: Any, xml: str) -> Pool:
-    """A pool that lasts until the host's next boot; its directory is made if need be."""
-    build = libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD
-    return Pool(connection, ask(connection, lambda: connection.storagePoolCreateXML(xml, build)))
+def make_pool(connection: Any, xml: str, *, directory: bool) -> Pool:
+    """A pool that lasts until the host's next boot; ``directory``: make that too."""
+    flags = libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD if directory else 0
+    return Pool(connection, ask(connection, lambda: connection.storagePoolCreateXML(xml, flags)))
