@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from frota.planners.placement.descent import descend
-from frota.planners.placement.levels import passes
-from frota.planners.placement.mincost import improved
+from frota.planners.placement.levels import LIMIT, passes
+from frota.planners.placement.mincost import CostsTooLarge, improved
 from frota.planners.placement.network import Costs, Flow, Play, flow_of, play
 from frota.planners.placement.pricing import Prices, Unmade, survey, tempted
 from frota.planners.placement.spreadarrays import Arrays, Bools, arrays, uneven
@@ -18,7 +18,7 @@ SWEEPS = 12  # sweeps before the solver is asked; doubled each time it was asked
 ROUNDS = 1000  # each round makes at least one new arc; tens were seen at most
 
 
-def solve(problem: SpreadProblem) -> SpreadAnswer:
+def solve(problem: SpreadProblem, limit: int = LIMIT) -> SpreadAnswer:
     """The best answer by ``spreadproblem.score``; the same problem gives the same answer.
 
     Never exceeds the room of a host, never sends a member where it may not go, and never
@@ -26,54 +26,61 @@ def solve(problem: SpreadProblem) -> SpreadAnswer:
     it is and the rest is solved again.
 
     At first only uneven sets take part. Where the room they want is taken by members of
-    other sets that could make way without loss, these sets join.
+    other sets that could make way without loss, these sets join. ``limit`` bounds the
+    size of numbers in one pass (``levels``); the answer does not depend on it.
     """
     data = arrays(problem)
     uneven_sets = uneven(data)
     held = np.zeros(data.sets, np.bool_)
-    while True:
-        game, flow = _joint(data, uneven_sets, held)
+    while np.any(uneven_sets & ~held):
+        try:
+            game, flow = _joint(data, uneven_sets & ~held, held, limit)
+        except CostsTooLarge:
+            limit = 1
+            continue
         raised = _raised(game, flow)
         if not raised.any():
-            break
+            return SpreadAnswer(
+                _counts(game, flow), tuple(np.flatnonzero(held).tolist()), game.rows
+            )
         held[game.sets[raised]] = True
-    return SpreadAnswer(_counts(game, flow), tuple(np.flatnonzero(held).tolist()), game.rows)
+    return SpreadAnswer({}, tuple(np.flatnonzero(held).tolist()))
 
 
-def _joint(data: Arrays, uneven_sets: Bools, held: Bools) -> tuple[Play, Flow]:
+def _joint(data: Arrays, chosen: Bools, held: Bools, limit: int) -> tuple[Play, Flow]:
     """The best flow when sets that are not held may join to make room."""
-    chosen = scale = uneven_sets & ~held
+    scale = chosen
     while True:
         game = play(data, chosen)
-        flow, first = _best(game, passes(play(data, scale)))
-        if first is None:
-            return game, flow
-        asked = _asked(game, flow, first) & ~chosen & ~held
+        flow, found = _best(game, passes(play(data, scale), limit))
+        asked = _asked(game, flow, found) & ~chosen & ~held
         if np.any(asked & ~scale):
             scale = scale | asked  # prices must tell what a move of these sets costs
             continue
-        joining = _willing(game, first, asked)
+        joining = _willing(game, found[0], asked)
         if not joining.any():
             return game, flow
         chosen = chosen | joining
 
 
-def _best(game: Play, weights: tuple[Score, ...]) -> tuple[Flow, Prices | None]:
-    """The best flow of the sets in play, and the prices of the highest levels."""
+def _best(game: Play, weights: tuple[Score, ...]) -> tuple[Flow, list[Prices]]:
+    """The best flow of the sets in play, and the prices of the levels down to moves."""
     flow = descend(game)
-    settled: tuple[Prices, ...] = ()
+    settled: list[Prices] = []
     for turn, weight in enumerate(weights):
-        flow, found = settle(flow, Costs(game, weight), settled)
-        settled = (*settled, found)
+        flow, found = settle(flow, Costs(game, weight), tuple(settled))
+        settled.append(found)
         if turn + 1 < len(weights):
             flow = _restricted(flow, found)
-    return flow, settled[0] if settled else None
+    last = next((turn for turn, weight in enumerate(weights) if weight.moves), 0)
+    return flow, settled[: last + 1]
 
 
-def _asked(game: Play, flow: Flow, found: Prices) -> Bools:
+def _asked(game: Play, flow: Flow, found: list[Prices]) -> Bools:
     """Sets with members on full hosts that others would pay for."""
     entries = game.data.entries
-    wanted = (found.host < 0) & (flow.on_host >= game.room)
+    wanted = np.any([prices.host < 0 for prices in found], axis=0)
+    wanted &= flow.on_host >= game.room
     asked = np.zeros(game.data.sets, np.bool_)
     asked[entries.set[wanted[entries.host] & (entries.current > 0)]] = True
     return asked

@@ -127,14 +127,14 @@ def survey(flow: Flow, more: Unmade, sweeps: int) -> Prices | tuple[Arcs, Arcs]:
 def tempted(flow: Flow, found: Prices, game: Play) -> Bools:
     """Rows of another game, at rest, for which a move now costs nothing or less.
 
-    They hold slots that others want: they may have to make room. When moves are not part
-    of the pass that set the prices, only what is less than nothing counts.
+    They hold slots that others want: they may have to make room. Nothing itself counts,
+    since lower levels may decide for the move.
     """
     costs = Costs(game, found.costs.weights)
     more = Unmade(costs, ())
     more.follow(flow)
     gains = _Survey(flow, more).gains(found.host)
-    return gains < int(found.costs.weights.moves > 0)
+    return gains <= 0
 
 
 class _Survey:
