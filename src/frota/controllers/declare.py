@@ -92,6 +92,7 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     found = populate(roles, snapshot, order)
     if not (found.sets or found.vms or found.gone_sets or found.unwanted):
         return
+    draft.wake_at(draft.now)  # one change may call for the next
     cause = new_cause()
     for spread in found.sets:
         if spread.name not in draft.sets:

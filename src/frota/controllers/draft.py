@@ -41,6 +41,7 @@ class Draft:
     kill: tuple[str, ...] = ()
     forget: list[str] = field(default_factory=list)
     moved_by_hand: bool = False
+    begun: int = 0  # operations ordered in this pass
     removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
     _grounds: Grounds | None = None
 
@@ -87,6 +88,7 @@ class Draft:
     def begin(self, vm: Vm, operation: Operation, final: str = "") -> None:
         """Record that an operation is ordered. It is carried out after the commit."""
         self._grounds = None
+        self.begun += 1
         states = {Verb.START: VmState.STARTING, Verb.STOP: VmState.STOPPING}
         starts = operation.verb is Verb.START
         self.vms[vm.name] = replace(

@@ -31,7 +31,7 @@ from frota.controllers.same import Same
 from frota.controllers.status import Standings
 from frota.model.definition import Definition
 from frota.model.host import Capacity, HostState
-from frota.model.vm import Vm
+from frota.model.vm import Vm, VmState
 from frota.planners.liveness import leftovers
 from frota.ports.clock import Clock
 from frota.ports.fence import Fence
@@ -117,10 +117,15 @@ class HostGroupController:
         declare.forget_idle(draft)
         moves.stop_unwanted(draft, self._new_id)
         moves.start_waiting(draft, self._new_id)
+        started = draft.begun
         moves.drain(draft, self._new_id)
         self._standings.update(draft)
         if moves.rebalance(draft, self._agenda, self._new_id, records.values[APPROVAL].keys()):
             self._standings.update(draft)
+        if draft.begun > started and any(
+            vm.state is VmState.UNPLACEABLE for vm in draft.vms.values()
+        ):
+            draft.wake_at(now)  # what keeps them waiting may be another thing now
         moves.wake_for_retries(draft)
         kills = self._kills.plan(left, outcomes, draft)
         try:

@@ -89,7 +89,9 @@ def settle(
         if operation is None:
             new = _resting(vm, snapshot, views)
             if new is not None and new.missed_at is not None:
-                again_at = min(again_at, new.missed_at + _patience(snapshot.policy.timers))
+                patient = new.missed_at + _patience(snapshot.policy.timers)
+                if patient > snapshot.now:
+                    again_at = min(again_at, patient)
         else:
             end = ends.get(operation.id)
             new = _operating(vm, operation, end, _Scene(snapshot, views))

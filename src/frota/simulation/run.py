@@ -39,6 +39,7 @@ from frota.twin.invariants import Checker
 _REACTION_S = 0.01  # from a wake-up to the pass it causes
 _RESTART_S = 2.0
 _CRASHED_S = 600.0
+_INSTANT_S = 1e-6
 _PASSES_MOST = 50  # at one instant; more is a controller that never rests
 _HOST_VMS = 1000
 
@@ -200,7 +201,9 @@ class Run:
             return
         again = result.again_at
         if again is not None:
-            self._due = min(self._due, max(now, again - self.clock.now() + now))
+            wait = again - self.clock.now()
+            # A deadline a rounding error away must not be waited for at one instant forever.
+            self._due = min(self._due, now + (max(wait, _INSTANT_S) if wait > 0 else 0.0))
         if self._last[1] > _PASSES_MOST:
             self.checker.acted_idle(f"the controller looked {self._last[1]} times at one instant")
             self._due = now + _CRASHED_S

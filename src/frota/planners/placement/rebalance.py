@@ -248,6 +248,7 @@ def _displaced(draft: _Draft) -> list[Vm]:
             and vm.home in snapshot.hosts
             and snapshot.hosts[vm.home].schedulable
             and movable(vm, snapshot)
+            and admits(snapshot.sets[vm.set], vm.generation, snapshot.hosts[vm.home])
         ),
         key=lambda vm: (vm.order, vm.name),
     )
