@@ -1,4 +1,4 @@
-"""``frota simulate``: scenarios and random fault schedules in virtual time."""
+"""``frota simulate``: scenarios, or random fault schedules, in virtual time."""
 
 from __future__ import annotations
 
@@ -6,147 +6,164 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from frota.cli.arguments import Run, describe
-from frota.cli.files import problem_data, read_all, read_text
+from frota.cli.files import read_all, read_text
 from frota.cli.outcome import Exit, Failure
-from frota.cli.terminal import Terminal, printable
-from frota.resources.errors import Problem, report
+from frota.cli.terminal import Cell, Terminal, printable
+from frota.cli.words import plural
+from frota.resources.errors import report
+from frota.simulation.fuzz import Report, fuzz, shrunk
+from frota.simulation.parsing import OpenFile, parse
+from frota.simulation.play import Played, play
+from frota.simulation.scenario import Scenario
+from frota.simulation.writing import scenario_text
 
-if TYPE_CHECKING:
-    from frota.simulation.fuzz import Report
-    from frota.simulation.play import Played
-    from frota.simulation.scenario import Scenario
-
-_PROGRESS_EVERY = 50  # schedules
+_PROGRESS_S = 1.0
 
 
 def simulate(parser: ArgumentParser) -> Run:
     """The arguments of ``frota simulate``."""
     describe(
         parser,
-        "Play scenarios: simulated hosts, the real controller, virtual time. Every invariant is "
-        "checked after every event; one line for each scenario says whether all that it requires "
-        "came true. With --fuzz random fault schedules are played instead, and the smallest "
-        "failing one that can be found is printed as a scenario file.",
-        "frota simulate scenarios/*.yaml",
-        "frota simulate scenarios/11-whole-rack-fails.yaml --seed 7",
-        "frota simulate --fuzz 1000 --seed 1 --output json",
+        "Run scenario files on simulated hosts in virtual time, with the controllers and "
+        "planners of production: one line for each, and 0 only if every required outcome and "
+        "every invariant held. With --fuzz, random fault schedules instead, each with every "
+        "invariant checked after every event; the first that breaks one is made as small as "
+        "can be and printed as a scenario file. With --output json --fuzz ends with one line.",
+        "frota simulate scenarios/03-two-hosts-one-fails.yaml",
+        "frota simulate scenarios/ --seed 7",
+        "frota simulate --fuzz 200 --seed 1 --output json",
     )
-    parser.add_argument("files", metavar="SCENARIO", nargs="*", help="scenario files, directories")
-    parser.add_argument("--seed", type=int, metavar="S", help="the seed; of --fuzz the first one")
-    parser.add_argument("--fuzz", type=int, metavar="N", help="play N random fault schedules")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="scenarios, or directories")
+    parser.add_argument("--seed", metavar="S", type=int, help="of the world or first schedule")
+    parser.add_argument("--fuzz", metavar="N", type=int, help="play N random schedules")
+    parser.add_argument("-o", "--file", metavar="FILE", help="write the smallest failure here")
     return _run
 
 
 def _run(args: Namespace, terminal: Terminal) -> int:
+    if bool(args.files) == (args.fuzz is not None):
+        raise Failure(Exit.BAD_INPUT, "simulate needs scenario FILEs, or --fuzz N")
     if args.fuzz is not None:
-        if args.files or args.fuzz < 1:
-            raise Failure(Exit.BAD_INPUT, "give scenario files, or --fuzz and a number from 1")
-        return _fuzz(args.fuzz, 1 if args.seed is None else args.seed, terminal)
-    if not args.files:
-        raise Failure(Exit.BAD_INPUT, "give scenario files, or --fuzz N")
-    scenarios, problems = _read(args.files)
+        if args.fuzz < 1:
+            raise Failure(Exit.BAD_INPUT, f"--fuzz: expected at least 1; found {args.fuzz}")
+        return _fuzz(args, terminal)
+    scenarios = _scenarios(args.files, terminal)
+    played = []
+    for scenario in scenarios:
+        one = play(scenario, seed=args.seed)
+        played.append(one)
+        if terminal.output == "table":
+            _show(one, terminal)
+    failed = sum(not one.held for one in played)
+    if terminal.output == "table":
+        held = len(played) - failed
+        terminal.say(f"{held} of {plural(len(played), 'scenario')} held")
+    else:
+        terminal.data([_data(one) for one in played])
+    return Exit.REFUSED if failed else Exit.DONE
+
+
+def _scenarios(names: list[str], terminal: Terminal) -> list[Scenario]:
+    """All scenarios, or Failure after showing what is wrong with any of them."""
+    texts, problems = read_all(names)
+    found: list[Scenario] = []
+    for name, text in texts:
+        scenario, wrong = parse(name, text, _beside(name))
+        problems += wrong
+        if scenario is not None:
+            found.append(scenario)
     if problems:
-        if terminal.output != "table":
-            terminal.data({"problems": [problem_data(problem) for problem in problems]})
         for line in report(problems):
             terminal.note(printable(line))
-        return Exit.BAD_INPUT
-    return _play(scenarios, args.seed, terminal)
+        raise Failure(Exit.BAD_INPUT, f"{plural(len(problems), 'problem')}; nothing was played")
+    return found
 
 
-def _read(names: list[str]) -> tuple[list[Scenario], list[Problem]]:
-    from frota.simulation.parsing import parse
-
-    found, problems = read_all(names)
-    scenarios = []
-    for name, text in found:
-        scenario, wrong = parse(name, text, _beside(name))
-        problems.extend(wrong)
-        if scenario is not None:
-            scenarios.append(scenario)
-    return scenarios, problems
-
-
-def _beside(name: str) -> Callable[[str], str]:
-    """Opens the files that a scenario names, relative to the scenario."""
+def _beside(name: str) -> OpenFile:
+    """Opens the files that a scenario names, which lie beside it."""
     return lambda other: read_text(str(Path(name).parent / other))
 
 
-def _play(scenarios: list[Scenario], seed: int | None, terminal: Terminal) -> int:
-    from frota.simulation.play import play
-
-    results = []
-    for scenario in scenarios:
-        played = play(scenario, seed=seed)
-        results.append((scenario, played))
-        if terminal.output == "table":
-            _line(scenario, played, terminal)
-    if terminal.output != "table":
-        terminal.data([_data(scenario, played) for scenario, played in results])
-    held = sum(played.held for _, played in results)
-    terminal.note(f"{held} of {len(results)} scenarios held")
-    return Exit.DONE if held == len(results) else Exit.REFUSED
+def _show(one: Played, terminal: Terminal) -> None:
+    word = Cell("held", "green") if one.held else Cell("FAILED", "red")
+    figures = f"{one.hours:.1f} h, {one.moves} moves, {one.restarts} restarts"
+    painted = terminal.paint(f"{word.text:<6}", word.style)
+    terminal.say(f"{one.name:<8} {painted} {printable(one.title)} ({figures})")
+    for line in (*one.unmet, *one.broken):
+        terminal.say(f"         {printable(line)}")
+    terminal.out.flush()
 
 
-def _line(scenario: Scenario, played: Played, terminal: Terminal) -> None:
-    word, style = ("held", "green") if played.held else ("FAILED", "red")
-    name = scenario.name or scenario.file
-    figures = f"{played.moves} moves, {played.restarts} restarts in {played.hours:.1f} h"
-    terminal.say(f"{terminal.paint(word, style)} {name}: {played.title} ({figures})")
-    for text in (*played.unmet, *played.broken):
-        terminal.say(f"  {printable(text)}")
-
-
-def _data(scenario: Scenario, played: Played) -> dict[str, object]:
+def _data(one: Played) -> dict[str, Any]:
     return {
-        "scenario": scenario.name,
-        "file": scenario.file,
-        "title": played.title,
-        "held": played.held,
-        "unmet": list(played.unmet),
-        "broken": list(played.broken),
-        "moves": played.moves,
-        "restarts": played.restarts,
-        "simulatedHours": round(played.hours, 3),
-        "trace": played.trace,
+        "scenario": one.name,
+        "title": one.title,
+        "held": one.held,
+        "unmet": list(one.unmet),
+        "broken": list(one.broken),
+        "simulatedHours": round(one.hours, 3),
+        "moves": one.moves,
+        "restarts": one.restarts,
+        "trace": one.trace,
     }
 
 
-def _fuzz(count: int, first: int, terminal: Terminal) -> int:
-    from frota.simulation.fuzz import fuzz, shrunk
-    from frota.simulation.writing import scenario_text
-
-    def progress(report: Report) -> None:
-        if report.schedules % _PROGRESS_EVERY == 0:
-            rate = report.schedules / max(report.seconds, 1e-9)
-            terminal.note(f"{report.schedules} of {count} schedules, {rate:.1f} a second")
-
-    report = fuzz(iter(range(first, first + count)), progress=progress)
-    small = [shrunk(failure) for failure in report.failures]
-    texts = [scenario_text(failure.scenario, failure.broken) for failure in small]
-    if terminal.output == "table":
-        for failure, text in zip(report.failures, texts, strict=True):
-            terminal.say(f"schedule {failure.seed} broke {'; '.join(failure.broken)}")
-            terminal.say("the smallest schedule found that does it too:")
-            terminal.say(text)
-        hours, faults = report.simulated_hours, report.faults
-        terminal.say(
-            f"{report.schedules} schedules, {len(small)} broken, {faults} faults, "
-            f"{hours:.0f} simulated hours in {report.seconds:.1f} s"
-        )
+def _fuzz(args: Namespace, terminal: Terminal) -> int:
+    first = 1 if args.seed is None else args.seed
+    found = fuzz(iter(range(first, first + args.fuzz)), progress=_progress(args.fuzz, terminal))
+    broken = []
+    for failure in found.failures:
+        terminal.note(f"schedule {failure.seed} breaks {failure.broken[0]}; making it smaller")
+        terminal.err.flush()
+        small = shrunk(failure)
+        broken.append({"seed": small.seed, "broken": list(small.broken)})
+        _print_scenario(scenario_text(small.scenario, small.broken), args, terminal)
+    line = {
+        "schedules": found.schedules,
+        "broken": broken,
+        "simulated_hours": round(found.simulated_hours, 1),
+        "seconds": round(found.seconds, 2),
+    }
+    if terminal.output == "json":
+        terminal.say(json.dumps(line))
+    elif terminal.output == "yaml":
+        terminal.data(line)
     else:
-        broken = [
-            {"seed": old.seed, "broken": list(old.broken), "scenario": text}
-            for old, text in zip(report.failures, texts, strict=True)
-        ]
-        summary = {
-            "schedules": report.schedules,
-            "broken": broken,
-            "simulated_hours": round(report.simulated_hours, 1),
-            "seconds": round(report.seconds, 3),
-        }
-        terminal.say(json.dumps(summary))
-    return Exit.REFUSED if small else Exit.DONE
+        terminal.say(
+            f"{found.schedules} schedules, {found.faults} faults, {found.simulated_hours:.0f} "
+            f"simulated hours in {found.seconds:.1f} s: {len(broken)} broken"
+        )
+    return Exit.REFUSED if broken else Exit.DONE
+
+
+def _print_scenario(text: str, args: Namespace, terminal: Terminal) -> None:
+    if args.file:
+        try:
+            Path(args.file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Failure(Exit.OUTSIDE, f"{args.file}: {error.strerror}") from None
+        terminal.note(f"the smallest schedule that fails: {args.file}")
+    elif terminal.output == "table":
+        terminal.out.write(text)
+    else:
+        terminal.err.write(text)
+
+
+def _progress(total: int, terminal: Terminal) -> Callable[[Report], None] | None:
+    """Counts on a terminal's last line, about once a second."""
+    if not terminal.err.isatty():
+        return None
+    shown = 0.0
+
+    def show(found: Report) -> None:
+        nonlocal shown
+        if found.seconds - shown >= _PROGRESS_S or found.schedules == total:
+            shown = found.seconds
+            end = "\n" if found.schedules == total else ""
+            terminal.err.write(f"\r{found.schedules} of {total} schedules{end}")
+            terminal.err.flush()
+
+    return show
