@@ -56,6 +56,7 @@ class TwinWorld:
         self.site.heal([host])
         self.site.thaw(host)
         self.site.boot(host)
+        self.site.machines[host].connected()
         self._start(host)
         self.named[host] = self.site.machines[host].incarnation
 

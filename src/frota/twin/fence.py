@@ -32,6 +32,7 @@ class _Case:
     kills: bool
     verdict: FenceVerdict
     started: float
+    bound: int = 0  # the life for which the lease was renewed when this was asked
     watches: int = 0
     dropped: bool = False
     power: str = ""  # what the power controller said, for the message
@@ -90,6 +91,7 @@ class TwinFence:
         if machine is None:
             self._close(case, FenceState.FAILED, "", f"there is no host {host!r}")
         else:
+            case.bound = machine.lease_life
             self._ask_power(case, machine)
 
     # Power
@@ -131,7 +133,7 @@ class TwinFence:
             return
         pace, machine = site.pace, site.machines[case.host]
         if case.kills and not site.controller_storage_cut:
-            machine.pill = case.incarnation
+            machine.pill = case.bound
             read_at = machine.tick(site.world.now, pace.lease_renew) + pace.lease_renew
             site.world.at(read_at, lambda: self._pill_read(case))
         self._watch(case, case.started)
@@ -139,9 +141,9 @@ class TwinFence:
     def _pill_read(self, case: _Case) -> None:
         """The host reads its pill when it next renews; it acts even if nobody waits."""
         site, machine = self._site, self._site.machines[case.host]
-        if machine.pill != case.incarnation or not machine.renews:
+        if machine.pill != case.bound or not machine.renews:
             return
-        site.take_pill(machine, case.incarnation)
+        site.take_pill(machine, case.bound)
         delay = site.pace.notice.draw(site.world.rng)
         self._then(case, delay, lambda: self._pill_seen(case))
 
@@ -161,8 +163,8 @@ class TwinFence:
             text = f"{case.power}; the lease storage cannot be read"
             self._close(case, FenceState.FAILED, "", text)
             return
-        if machine.lease_incarnation != case.incarnation:
-            text = f"the host renews as {machine.lease_incarnation}"
+        if machine.lease_life != case.bound:
+            text = "the host renews for another life"
             self._close(case, FenceState.PROVED, LEASE, text)
             return
         renewed = machine.last_renewal(site.world, site.pace.lease_renew)

@@ -216,6 +216,7 @@ class TwinHypervisor:
         if machine.lost_token != token or not self._current(machine, sight):
             return
         sight.beating = True
+        machine.connected()
         sight.last_beat = machine.tick(self._site.world.now, self._site.pace.beat)
         self._look(machine, sight)
         self._wake()

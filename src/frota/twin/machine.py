@@ -54,7 +54,7 @@ class Machine:
     """The state of one host. Changed only by ``Site`` and by running jobs.
 
     ``life`` counts the lives of what runs on it: it grows whenever the guests are lost.
-    ``backlog`` is what a frozen daemon will do when it thaws.
+    ``lease_life`` is the one for which the lease was renewed last. ``backlog`` is what a frozen daemon will do when it thaws.
     """
 
     __slots__ = (
@@ -65,7 +65,8 @@ class Machine:
         "copies",
         "drift",
         "hung",
-        "lease_incarnation",
+        "known_life",
+        "lease_life",
         "lease_stopped_at",
         "lease_token",
         "life",
@@ -92,17 +93,22 @@ class Machine:
         self.powered = self.up = True
         self.hung = self.agent_hung = False
         self.net_cut = self.storage_cut = False
-        self.life = 1
+        self.life = self.known_life = self.lease_life = 1
         self.lost_token = 0
-        self.pill = ""
+        self.pill = 0  # the life that the lease storage says must end
         self.lease_token = 0
         self.lease_stopped_at: float | None = None
-        self.lease_incarnation = self.incarnation
 
     @property
     def incarnation(self) -> str:
-        """The name of its present life."""
-        return f"{self.name}#{self.life}"
+        """The life it goes by: a connection finds out which; while one lasts it stays."""
+        return f"{self.name}#{self.known_life}"
+
+    def connected(self) -> None:
+        """A connection is made. Guests that run were started under the name it goes by:
+        then nothing of that life was lost, and it keeps the name."""
+        if not any(copy.live for copy in self.copies.values()):
+            self.known_life = self.life
 
     @property
     def answers(self) -> bool:
@@ -117,7 +123,7 @@ class Machine:
     def die(self) -> None:
         """All guests end; what is defined of them stays on its disk."""
         self.life += 1
-        self.pill = ""
+        self.pill = 0
         self.backlog.clear()
         self.rogues.clear()
         self.copies = {

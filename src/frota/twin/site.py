@@ -210,6 +210,7 @@ class Site:
             return
         saw = self.sees(machine)
         machine.powered = machine.up = True
+        machine.known_life = machine.life
         machine.hung = machine.agent_hung = False
         if machine.bmc is Bmc.FAILS:
             machine.bmc = Bmc.WORKS
@@ -270,6 +271,8 @@ class Site:
 
     def heal_controller(self) -> None:
         """The controller's own network is well again."""
+        if not self.controller_cut:
+            return
         self.controller_cut = self.controller_storage_cut = False
         for machine in self.machines.values():
             self._settle(machine, saw=False)
@@ -298,9 +301,9 @@ class Site:
             self.put(machine, Copy(vm, old.epoch, CopyState.STOPPED, old.operation))
             self.notice(machine)
 
-    def take_pill(self, machine: Machine, incarnation: str) -> None:
+    def take_pill(self, machine: Machine, life: int) -> None:
         """The host reads on the lease storage that this life of it must end."""
-        if machine.renews and machine.incarnation == incarnation:
+        if machine.renews and machine.life == life:
             self._guests_end_by_lease(machine)
 
     # What follows from it
@@ -331,7 +334,7 @@ class Site:
     def _lease(self, machine: Machine) -> None:
         if machine.renews:
             machine.lease_stopped_at = None
-            machine.lease_incarnation = machine.incarnation
+            machine.lease_life = machine.life
             machine.lease_token += 1
             return
         if machine.lease_stopped_at is not None:
@@ -372,5 +375,5 @@ class Site:
     def _guests_end_by_lease(self, machine: Machine) -> None:
         self._guests_die(machine)
         if machine.renews:
-            machine.lease_incarnation = machine.incarnation
+            machine.lease_life = machine.life
         self.notice(machine)
