@@ -139,3 +139,14 @@ def test_redeploy_again_counts_on() -> None:
     old = pool("w-r2", role="pool/w", redeploy=True)
     result = found([role(1)], group([host("a")], [old], members("w-r2", "a")))
     assert {s.name for s in result.sets} == {"w-r2", "w-r3"}
+
+
+def test_a_control_plane_is_redeployed_to_the_end() -> None:
+    """Half way, two old and two new members run: one old one may go, three of four are left."""
+    old = pool("cp", role=CONTROL_PLANE, deleting=True)
+    new = pool("cp-r2", role=CONTROL_PLANE, successor_of="cp")
+    vms = [*members("cp", "ab"), *members("cp-r2", "cd")]
+    snapshot = group(map(host, "abcd"), [old, new], vms)
+    result = found([role(3, "cp", CONTROL_PLANE)], snapshot)
+    assert len(result.unwanted) == 1
+    assert result.unwanted[0].startswith("cp-")

@@ -143,7 +143,8 @@ class _Case:
         """
         leaving = [vm for vm in self.members[old.name] if vm.wanted]
         coming = [vm for vm in self.members[new.name] if vm.wanted]
-        running = sum(vm.state is VmState.RUNNING for vm in coming)
+        voting = [vm for vm in coming if vm.state is VmState.RUNNING]
+        running = len(voting)
         if not self.members[old.name]:
             self.result.gone_sets.append(old.name)
             self.result.sets.append(replace(new, successor_of=""))
@@ -152,16 +153,16 @@ class _Case:
             return  # one is on its way out
         stuck = any(vm.state is VmState.UNPLACEABLE for vm in coming)
         over = len(leaving) + running - self.role.count
-        if leaving and (over > 0 or (stuck and self._can_spare(leaving))):
-            self._shrink(self.members[old.name], leaving, 1)
+        if leaving and (over > 0 or (stuck and self._can_spare((*leaving, *coming)))):
+            self._shrink(self.members[old.name], leaving, 1, voting)
         elif running == len(coming) and len(coming) < self.role.count:
             self._admit(new, 1)
 
-    def _can_spare(self, leaving: Sequence[Vm]) -> bool:
+    def _can_spare(self, every: Sequence[Vm]) -> bool:
         """Whether the role can do with one member fewer while it has no room for more."""
         if self.role.role != CONTROL_PLANE:
             return True
-        running = sum(vm.state is VmState.RUNNING for vm in leaving)
+        running = sum(vm.state is VmState.RUNNING for vm in every)
         return running - 1 >= self.role.count // 2 + 1
 
     def _with_choices(self, spread: AvailabilitySet) -> AvailabilitySet:
@@ -206,11 +207,14 @@ class _Case:
         self.result.sets = [s for s in self.result.sets if s.name != spread.name]
         self.result.sets.append(replace(spread, next_number=spread.next_number + count))
 
-    def _shrink(self, members: Sequence[Vm], kept: Sequence[Vm], count: int) -> None:
+    def _shrink(
+        self, members: Sequence[Vm], kept: Sequence[Vm], count: int, others: Sequence[Vm] = ()
+    ) -> None:
+        """Choose members to go. ``others`` run in the successor set: they vote too."""
         if self.role.role == CONTROL_PLANE:
-            running = sum(vm.state is VmState.RUNNING for vm in kept)
+            running = sum(vm.state is VmState.RUNNING for vm in (*kept, *others))
             idle = [vm for vm in kept if vm.state not in _PLACED]
-            quorum = len(kept) // 2 + 1
+            quorum = (len(kept) + len(others)) // 2 + 1
             if len(members) > len(kept) or (running - 1 < quorum and not idle and len(kept) > 1):
                 return  # one at a time, and never below its quorum
             count = 1

@@ -1,0 +1,25 @@
+"""``frota demo --real``: the same story on real libvirt hosts of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from frota.cli.outcome import Exit, Failure
+from frota.cli.terminal import Terminal
+
+_PLACE = Path("tests/real/story.py")
+
+
+def demo_real(terminal: Terminal) -> int:
+    """Hand over to the real run, which lives with the tests: it builds hosts, guests and
+    management controllers in namespaces of their own. Does not return when it succeeds."""
+    if not _PLACE.exists():
+        raise Failure(
+            Exit.OUTSIDE,
+            f"{_PLACE} is not here: the story on real hosts is told from Frota's own source "
+            "tree, as root (make demo-real)",
+        )
+    terminal.out.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "tests.real.story"])
