@@ -9,12 +9,15 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from xml.etree.ElementTree import tostring
 
 import libvirt
 
-from frota.drivers.libvirt.domain import Mark, mark_xml
+from frota.drivers.libvirt.document import parse
+from frota.drivers.libvirt.domain import NAMESPACE, Mark, mark_xml, read_mark
 from frota.drivers.libvirt.fault import fault_of
 from frota.drivers.libvirt.session import Session
 
@@ -47,6 +50,9 @@ class FakeDomain:
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     reads: int = 0
 
+    xml: str = ""
+    host: FakeDaemon | None = None
+
     def raw(self) -> RawDomain:
         return RawDomain(self)
 
@@ -63,6 +69,21 @@ class RawDomain:
         self.state: Raw = lambda: [domain.state, 1]
         self.isPersistent: Raw = lambda: 1
         self.jobInfo: Raw = lambda: [libvirt.VIR_DOMAIN_JOB_NONE]
+        self.XMLDesc: Raw = lambda _flags: domain.xml
+        self.create: Raw = self._create
+        self.destroy: Raw = lambda: setattr(domain, "state", libvirt.VIR_DOMAIN_SHUTOFF)
+        self.shutdown: Raw = self.destroy
+        self.undefineFlags: Raw = self._undefine
+
+    def _undefine(self, _flags: int) -> None:
+        assert self._domain.host is not None
+        self._domain.host.domains.remove(self._domain)
+
+    def _create(self) -> None:
+        host = self._domain.host
+        if host is not None and host.broken_qemu:
+            raise raised(libvirt.VIR_ERR_INTERNAL_ERROR, host.broken_qemu)
+        self._domain.state = libvirt.VIR_DOMAIN_RUNNING
 
     def metadata(self, _kind: int, _uri: str, _flags: int) -> str:
         self._domain.reads += 1
@@ -78,6 +99,8 @@ class FakeDaemon:
         self.domains: list[FakeDomain] = []
         self.marker = str(uuid.uuid4())
         self.hostname = "host-a"
+        self.devices: list[str] = []
+        self.broken_qemu = ""
         self.refusal = ""
         self.opened = 0
         self.looked = 0
@@ -129,6 +152,10 @@ class FakeDaemon:
             assert self._news.wait_for(condition, WAIT_S), "it never came"
 
 
+def _first(text: str, _flags: int) -> str:
+    return text
+
+
 class RawConnection:
     """As much of a virConnect as watching needs, under libvirt's names."""
 
@@ -139,7 +166,11 @@ class RawConnection:
         self.getCPUMap: Raw = lambda _flags: (8, [], 8)
         self.getHostname: Raw = lambda: daemon.hostname
         self.getInfo: Raw = lambda: ["x86_64", 8192, 8, 2000, 1, 1, 8, 1]
-        self.listAllDevices: Raw = lambda _flags: []
+        self.listAllDevices: Raw = lambda _flags: [
+            SimpleNamespace(XMLDesc=partial(lambda text, _flags: text, xml))
+            for xml in daemon.devices
+        ]
+        self.defineXML: Raw = self._define
         self.registerCloseCallback: Raw = lambda _callback, _opaque: 0
         self.unregisterCloseCallback: Raw = lambda: 0
         self.getAllDomainStats: Raw = self._stats
@@ -163,6 +194,16 @@ class RawConnection:
         if not found:
             raise raised(libvirt.VIR_ERR_NO_DOMAIN, "no domain")
         return found[0]
+
+    def _define(self, xml: str) -> RawDomain:
+        found = parse(xml)
+        element = found.find(f"metadata/{{{NAMESPACE}}}vm")
+        assert element is not None
+        mark = read_mark(tostring(element, encoding="unicode"))
+        name = found.findtext("name", "")
+        domain = FakeDomain(name, mark, libvirt.VIR_DOMAIN_SHUTOFF, xml=xml, host=self._daemon)
+        self._daemon.domains.append(domain)
+        return domain.raw()
 
     def _register(self, _domain: None, event: int, callback: Raw, _opaque: None) -> int:
         if event == libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE:

@@ -28,15 +28,9 @@ pytestmark = pytest.mark.real
 DOER = "east-cp-9"
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(hosts=2) as started:
-        yield started
-
-
 @pytest.fixture
-def stage(lab: Lab) -> Iterator[LibvirtStage]:
-    stage = LibvirtStage(lab)
+def stage(lab_of_module: Lab) -> Iterator[LibvirtStage]:
+    stage = LibvirtStage(lab_of_module)
     yield stage
     stage.port.close()
 
@@ -143,8 +137,8 @@ class TestStorage(Acting):
 
 
 class TestMoving(Acting):
-    def test_managed_directly(self, lab: Lab) -> None:
-        stage = LibvirtStage(lab, peer_to_peer=False)
+    def test_managed_directly(self, lab_of_module: Lab) -> None:
+        stage = LibvirtStage(lab_of_module, peer_to_peer=False)
         try:
             a, b = stage.hosts
             self.started(stage, a)
@@ -156,8 +150,10 @@ class TestMoving(Acting):
             stage.port.close()
 
     @pytest.mark.parametrize("peer_to_peer", [True, False])
-    def test_the_controller_is_killed_in_a_move(self, lab: Lab, peer_to_peer: bool) -> None:
-        stage = LibvirtStage(lab, peer_to_peer=peer_to_peer)
+    def test_the_controller_is_killed_in_a_move(
+        self, lab_of_module: Lab, peer_to_peer: bool
+    ) -> None:
+        stage = LibvirtStage(lab_of_module, peer_to_peer=peer_to_peer)
         try:
             a, b = stage.hosts
             self.started(stage, a)

@@ -14,15 +14,9 @@ from tests.real.libvirt_stage import LibvirtStage
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(hosts=2) as started:
-        yield started
-
-
 class TestLibvirt(HypervisorContract):
     @pytest.fixture
-    def stage(self, lab: Lab) -> Iterator[Stage]:
-        stage = LibvirtStage(lab)
+    def stage(self, lab_of_module: Lab) -> Iterator[Stage]:
+        stage = LibvirtStage(lab_of_module)
         yield stage
         stage.port.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from frota.drivers.libvirt.fault import fault_of
@@ -80,7 +81,8 @@ def _run_events() -> None:
 
 def _loop() -> None:
     while True:
-        libvirt.virEventRunDefaultImpl()
+        with suppress(libvirt.libvirtError):  # one bad round must not end keepalive for all
+            libvirt.virEventRunDefaultImpl()
 
 
 def _be_quiet(_opaque: Any, _error: Any) -> None:

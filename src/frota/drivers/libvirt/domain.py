@@ -159,8 +159,9 @@ def _devices(parent: Element, definition: Definition, passed: tuple[Address, ...
         driver = {"name": "qemu", "type": "qcow2", "cache": "none", "discard": "unmap"}
         _disk(parent, driver, definition.disk, {"dev": "vda", "bus": "virtio"})
     if definition.seed:
+        # No CD-ROM: the kernels of cloud images have a driver for virtio, not always for SATA.
         driver = {"name": "qemu", "type": "raw"}
-        disk = _disk(parent, driver, definition.seed, {"dev": "sda", "bus": "sata"}, "cdrom")
+        disk = _disk(parent, driver, definition.seed, {"dev": "vdb", "bus": "virtio"})
         SubElement(disk, "readonly")
     if definition.network:
         _interface(parent, definition)
@@ -174,10 +175,8 @@ def _devices(parent: Element, definition: Definition, passed: tuple[Address, ...
         SubElement(source, "address", address.attributes())
 
 
-def _disk(
-    parent: Element, driver: dict[str, str], path: str, target: dict[str, str], kind: str = "disk"
-) -> Element:
-    disk = SubElement(parent, "disk", {"type": "file", "device": kind})
+def _disk(parent: Element, driver: dict[str, str], path: str, target: dict[str, str]) -> Element:
+    disk = SubElement(parent, "disk", {"type": "file", "device": "disk"})
     SubElement(disk, "driver", driver)
     SubElement(disk, "source", {"file": path})
     SubElement(disk, "target", target)

@@ -93,7 +93,7 @@ class Guest:
         try:
             kind = ask(self._connection, self._raw.jobInfo)[0]
         except Fault as fault:
-            if fault.kind is Kind.LOST:
+            if fault.kind in (Kind.LOST, Kind.MISSING):
                 raise
             return False  # hosts say so of the far end, and of what just ended
         return int(kind) in (libvirt.VIR_DOMAIN_JOB_BOUNDED, libvirt.VIR_DOMAIN_JOB_UNBOUNDED)

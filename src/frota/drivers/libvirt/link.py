@@ -157,7 +157,7 @@ class Link:
         """Give up a watcher that hangs; tell of a heartbeat that was missed."""
         if self._stopped:
             return
-        hangs = self._watcher.fails()
+        hangs = self._watcher.hangs()
         if hangs:
             self.lost(self._watcher, hangs)
         with self._lock:

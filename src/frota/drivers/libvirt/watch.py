@@ -105,11 +105,9 @@ class Watcher:
         """Whether the thread is there."""
         return self._thread.is_alive()
 
-    def fails(self) -> str:
-        """Why another watcher is needed: what this one has been waiting for too long, or
-        that it died of a fault of this driver. Empty when all is well."""
-        if self.started and not self.alive:
-            return "the driver's own thread failed: see the log"
+    def hangs(self) -> str:
+        """Why another watcher is needed: what this one has been waiting for too long. Empty
+        when all is well."""
         with self._lock:
             if self._busy is None:
                 return ""
@@ -136,6 +134,8 @@ class Watcher:
                 self._serve()
             except Fault as fault:
                 self._reports.lost(self, f"{redact(self._address.uri)}: {fault}")
+            except Exception as bug:  # noqa: BLE001 - whatever it is, the host must be watched
+                self._reports.lost(self, f"this driver failed: {bug!r}")
             pause = PAUSE_FIRST_S if since.silence() > PAUSE_MOST_S + OPEN_S else pause
             self._over.wait(pause)
             pause = min(2 * pause, PAUSE_MOST_S)
