@@ -94,7 +94,27 @@ class Grounds:
             inside = ground.hosts.intersection(ground.in_rack.get(rack, ()))
             if _skewed(counts, inside):
                 return Level.HOST
-        return None
+        return Level.HOST if self._lopsided(spread, ground) else None
+
+    def _lopsided(self, spread: AvailabilitySet, ground: Open) -> bool:
+        """Whether a member could leave a crowded host for a rack that holds one member fewer:
+        racks would stay as even as they are, and hosts would be more even."""
+        ledger = self.ledger
+        counts, racks = ledger.counts[spread.name], ledger.rack_counts[spread.name]
+        fullest: dict[int, int] = {}  # by members of the rack: the fullest host
+        for host, count in counts.items():
+            if count > 1 and host in ground.hosts:
+                held = racks[ledger.rack_of[host]]
+                fullest[held] = max(fullest.get(held, 0), count)
+        if not fullest:
+            return False
+        return any(
+            counts.get(host, 0) <= fullest.get(racks.get(rack, 0) + 1, 0) - 2
+            for rack in ground.racks
+            if racks.get(rack, 0) + 1 in fullest
+            for host in ground.in_rack[rack]
+            if host in ground.hosts
+        )
 
 
 def _skewed(counts: Mapping[int, int], domains: frozenset[int]) -> bool:
@@ -157,30 +177,63 @@ class _Inquiry:
             found = self._among(racks, names, "racks")
             if found is not None or Level.HOST not in levels:
                 return found
-            arenas = [[h for h in hosts if h in ground.hosts] for hosts in racks.values()]
-        else:
-            arenas = [sorted(ground.hosts)]
-        for arena in arenas:
-            found = self._among({h: [h] for h in arena}, dict(enumerate(ledger.names)), "hosts")
+            return self._within_racks(racks) or self._across_racks(racks)
+        return self._among({h: [h] for h in sorted(ground.hosts)}, self._host_names(), "hosts")
+
+    def _host_names(self) -> Mapping[int, str]:
+        return dict(enumerate(self.grounds.ledger.names))
+
+    def _counts(self) -> Mapping[int, int]:
+        return self.grounds.ledger.counts.get(self.spread.name, {})
+
+    def _within_racks(self, racks: Mapping[int, Sequence[int]]) -> Uneven | None:
+        ground = self.grounds.open_to(self.spread)
+        for hosts in racks.values():
+            inside = {h: [h] for h in hosts if h in ground.hosts}
+            found = self._among(inside, self._host_names(), "hosts")
             if found is not None:
                 return found
         return None
 
+    def _across_racks(self, racks: Mapping[int, Sequence[int]]) -> Uneven | None:
+        """Between hosts of racks that differ by one member."""
+        ground, counts = self.grounds.open_to(self.spread), self._counts()
+        held = {r: sum(counts.get(h, 0) for h in hosts) for r, hosts in racks.items()}
+        first: Uneven | None = None
+        for members in sorted(set(held.values()), reverse=True):
+            there = [h for r, n in held.items() if n == members for h in racks[r]]
+            lower = [h for r, n in held.items() if n == members - 1 for h in racks[r]]
+            full = max((counts.get(h, 0) for h in there if h in ground.hosts), default=0)
+            crowded = {h for h in there if h in ground.hosts and counts.get(h, 0) == full}
+            sparse = [h for h in lower if h in ground.hosts and counts.get(h, 0) <= full - 2]
+            if crowded and sparse:
+                found = self._obstacle(crowded, sparse, "hosts of different racks are uneven")
+                if found.blocker is None:
+                    return found
+                first = first or found
+        return first
+
     def _among(
-        self, domains: Mapping[int, list[int]], names: Mapping[int, str], noun: str
+        self, domains: Mapping[int, Sequence[int]], names: Mapping[int, str], noun: str
     ) -> Uneven | None:
-        counts = self.grounds.ledger.counts.get(self.spread.name, {})
+        """Between domains of one level: a move that helps if there is one, else what is in
+        the way of the one that would help most."""
+        counts = self._counts()
         held = {d: sum(counts.get(h, 0) for h in hosts) for d, hosts in domains.items()}
         if len(held) <= 1 or max(held.values()) - min(held.values()) <= 1:
             return None
         low = {d: n for d, n in held.items() if not self._too_small(domains[d], n)}
-        if not low or max(held.values()) - min(low.values()) <= 1:
-            return None
         shape = ", ".join(f"{names[d]}={n}" for d, n in list(held.items())[:12])
-        least = min(low.values())
-        crowded = {h for d, n in held.items() if n - least >= 2 for h in domains[d]}
-        sparse = [h for d, n in low.items() if n == least for h in domains[d]]
-        return self._obstacle(crowded, sparse, f"{noun} hold {shape}")
+        first: Uneven | None = None
+        for full in sorted(set(held.values()), reverse=True):
+            crowded = {h for d, n in held.items() if n == full for h in domains[d]}
+            sparse = [h for d, n in low.items() if n <= full - 2 for h in domains[d]]
+            if sparse:
+                found = self._obstacle(crowded, sparse, f"{noun} hold {shape}")
+                if found.blocker is None:
+                    return found
+                first = first or found
+        return first
 
     def _too_small(self, hosts: Iterable[int], held: int) -> bool:
         """Whether hosts, empty of all else, could not hold one member more."""
