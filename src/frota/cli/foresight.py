@@ -46,10 +46,11 @@ class Foresight:
         return not (self.stops or self.starts or self.drains or self.rebalance.steps)
 
 
-def foresee(snapshot: Snapshot) -> Foresight:
+def foresee(snapshot: Snapshot, *, check: bool = False) -> Foresight:
     """Plan everything once: stops, starts and drains now, then the rebalance that follows.
 
-    What is under way is taken to end well.
+    What is under way is taken to end well. With ``check`` the rebalance is proved a second
+    time, apart from the solver.
     """
     now = settled(snapshot)
     starts = plan_starts(now, waiting(now), Ledger(now))
@@ -59,7 +60,7 @@ def foresee(snapshot: Snapshot) -> Foresight:
     begun = started(stopped(now, stops), starts.steps)
     drains, blocked = plan_drain(begun, Ledger(begun))
     placed = moved(begun, drains)
-    rebalance = plan_rebalance(Grounds(placed, Ledger(placed)))
+    rebalance = _rebalance(Grounds(placed, Ledger(placed)), check=check)
     return Foresight(
         snapshot=snapshot,
         after=moved(placed, rebalance.steps),
@@ -72,6 +73,15 @@ def foresee(snapshot: Snapshot) -> Foresight:
         held=_held(placed, rebalance),
         waits=_waits(now) if rebalance.steps else "",
     )
+
+
+def _rebalance(grounds: Grounds, *, check: bool) -> Plan:
+    if not check:
+        return plan_rebalance(grounds)
+    from frota.cli.proving import Checked
+
+    solver = Checked()
+    return solver.on(plan_rebalance(grounds, solver))
 
 
 def verdicts(snapshot: Snapshot) -> tuple[Verdict, ...]:

@@ -59,11 +59,7 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     else:
         changes = examine(args.files, terminal)
         situations = _with_changes(changes, terminal)
-    sights = [(foresee(snapshot), notes) for snapshot, notes in situations]
-    if args.prove:
-        from frota.cli.proving import proved
-
-        sights = [(proved(sight), notes) for sight, notes in sights]
+    sights = [(foresee(snapshot, check=args.prove), notes) for snapshot, notes in situations]
     if terminal.output == "table":
         _show(changes, sights, terminal)
     else:

@@ -7,7 +7,7 @@ compete for room are settled together. In ``home`` mode displaced VMs go home fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from frota.model.availability import AvailabilitySet, Level
@@ -21,12 +21,20 @@ from frota.planners.placement.flow import solve
 from frota.planners.placement.ledger import UNSEATED, Ledger
 from frota.planners.placement.order import Wish, in_layers
 from frota.planners.placement.proof import closed_form
-from frota.planners.placement.spreadproblem import SetSpread, SpreadProblem, changes
+from frota.planners.placement.spreadproblem import (
+    SetSpread,
+    SpreadAnswer,
+    SpreadProblem,
+    changes,
+)
 from frota.planners.placement.verdict import members_of
 
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
+
+
+Solver = Callable[[SpreadProblem], SpreadAnswer]
 
 
 @dataclass(slots=True)
@@ -36,6 +44,7 @@ class _Draft:
     snapshot: Snapshot
     ledger: Ledger
     members: dict[str, list[Vm]]
+    solver: Solver
     place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -57,17 +66,18 @@ class _Draft:
             del self.place[vm.name]
 
 
-def plan_rebalance(grounds: Grounds) -> Plan:
+def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     """All moves that make the sets of a group as even as they can be, in layers.
 
     The moves are the fewest possible; ``Plan.proof`` says by which argument, and whether
-    it holds. An even group gives an empty plan. ``grounds`` stay as they are.
+    it holds. An even group gives an empty plan. ``grounds`` stay as they are. Another
+    ``solver`` may look on, or check what ``flow.solve`` answers.
     """
     snapshot = grounds.snapshot
     home = snapshot.policy.rebalance is RebalanceMode.HOME
     if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
-    draft = _Draft(snapshot, Ledger(snapshot), members_of(snapshot))
+    draft = _Draft(snapshot, Ledger(snapshot), members_of(snapshot), solver)
     if home:
         _send_home(draft)
     uneven = _uneven_sets(draft)
@@ -125,7 +135,7 @@ def _even_out(draft: _Draft, size: Size) -> int:
             if any(vm.size == size for vm in group)
         ]
         problem = _problem(draft, size, names, generation)
-        answer = solve(problem)
+        answer = draft.solver(problem)
         bound += closed_form(problem)
         for change in changes(problem, answer):
             _apply(draft, names[change.set_index], change.leave, change.arrive, generation)
