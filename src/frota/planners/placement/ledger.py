@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from copy import copy
 
 from frota.model.host import Capacity, Size
 from frota.model.snapshot import Snapshot
@@ -13,6 +14,7 @@ from frota.model.vm import Vm, VmState
 _IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
 _NOWHERE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
 UNSEATED = _NOWHERE
+_STOPPED = VmState.STOPPED  # a member found through its enum costs more than all else here
 
 
 def rooms(vm: Vm) -> tuple[str, ...]:
@@ -62,25 +64,60 @@ class Ledger:
         self._read(snapshot.vms.values())
 
     def _read(self, vms: Iterable[Vm]) -> None:
-        index = self.index
+        """Count all VMs. Every pass over every group does this, so the common case (a VM
+        at rest) is written out instead of calling ``take`` and ``seat``."""
+        index, memory, cpus, slots = self.index, self.memory, self.cpus, self.slots
+        seated: dict[str, list[int]] = {}
         for vm in vms:
-            if vm.operation is None:
-                if vm.state in _NOWHERE:
-                    continue
-                host = index.get(vm.host)
-                if host is None:
-                    continue
-                if vm.state is not VmState.STOPPED:
-                    self.take(host, vm.size)
-                if vm.set:
-                    self.seat(vm.set, host, 1)
+            if vm.operation is not None:
+                self._read_moving(vm, seated)
                 continue
-            for name in rooms(vm):
-                if name in index:
-                    self.take(index[name], vm.size)
-            place = index.get(vm.seat)
-            if place is not None and vm.set:
-                self.seat(vm.set, place, 1)
+            state = vm.state
+            if state in _NOWHERE:
+                continue
+            host = index.get(vm.host)
+            if host is None:
+                continue
+            if state is not _STOPPED:
+                size = vm.size
+                memory[host] -= size.memory_mib
+                cpus[host] -= size.vcpus
+                slots[host] -= 1
+                if size.gpus:
+                    self._take_gpus(host, size)
+            name = vm.set
+            hosts = seated.get(name)
+            if hosts is not None:
+                hosts.append(host)
+            elif name:
+                seated[name] = [host]
+        rack_of = self.rack_of
+        for name, hosts in seated.items():
+            counts: dict[int, int] = {}
+            racks: dict[int, int] = {}
+            for host in hosts:
+                counts[host] = counts.get(host, 0) + 1
+                rack = rack_of[host]
+                racks[rack] = racks.get(rack, 0) + 1
+            self.counts[name], self.rack_counts[name] = counts, racks
+
+    def _read_moving(self, vm: Vm, seated: dict[str, list[int]]) -> None:
+        """Count a VM with an operation under way: room at both ends, one seat."""
+        for name in rooms(vm):
+            if name in self.index:
+                self.take(self.index[name], vm.size)
+        place = self.index.get(vm.seat)
+        if place is not None and vm.set:
+            seated.setdefault(vm.set, []).append(place)
+
+    def copy(self) -> Ledger:
+        """The same counts, to be changed apart from these."""
+        other = copy(self)
+        other.memory, other.cpus, other.slots = self.memory[:], self.cpus[:], self.slots[:]
+        other.gpus = [dict(free) for free in self.gpus]
+        other.counts = {name: dict(counts) for name, counts in self.counts.items()}
+        other.rack_counts = {name: dict(counts) for name, counts in self.rack_counts.items()}
+        return other
 
     def take(self, host: int, size: Size) -> None:
         """Use room on a host."""
@@ -88,8 +125,11 @@ class Ledger:
         self.cpus[host] -= size.vcpus
         self.slots[host] -= 1
         if size.gpus:
-            free = self.gpus[host]
-            free[size.gpu_model] = free.get(size.gpu_model, 0) - size.gpus
+            self._take_gpus(host, size)
+
+    def _take_gpus(self, host: int, size: Size) -> None:
+        free = self.gpus[host]
+        free[size.gpu_model] = free.get(size.gpu_model, 0) - size.gpus
 
     def give(self, host: int, size: Size) -> None:
         """Free room on a host."""
