@@ -68,7 +68,7 @@ def returns(stage: Stage, host: str, tell: Tell) -> None:
         stage.boot(host)
         stage.wait(stage.even, _LONG, "even again")
         moved = _moved(stage, at)
-    states = [line for line in stage.decisions(since=at, subject=f"Host/{host}")]
+    states = stage.decisions(since=at, subject=f"Host/{host}")
     back, up = (next(s for s in states if s["reason"] == name) for name in ("Recovering", "Up"))
     assert up["at"] - back["at"] >= HOLD_S
     plan = stage.decisions(since=at, reason="Rebalance")[0]["message"]
