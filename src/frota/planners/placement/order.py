@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from frota.model.host import Size
 from frota.model.plan import Step
 from frota.model.snapshot import Snapshot
+from frota.planners.placement.evenly import admits
 from frota.planners.placement.ledger import Ledger
 
 
@@ -89,10 +90,14 @@ def _detour(todo: Sequence[Wish], snapshot: Snapshot, ledger: Ledger) -> tuple[W
         if wish.step.src not in wanted or wish.step.src != snapshot.vms[wish.step.vm].host:
             continue
         ends = (wish.step.src, wish.step.dst)
+        vm = snapshot.vms[wish.step.vm]
         third = [
             (ledger.load(i), name)
             for i, name in enumerate(ledger.names)
-            if snapshot.hosts[name].schedulable and name not in ends and ledger.fits(i, wish.size)
+            if snapshot.hosts[name].schedulable
+            and name not in ends
+            and ledger.fits(i, wish.size)
+            and admits(snapshot.sets[wish.set], vm.generation, snapshot.hosts[name])
         ]
         if third and _opens(wish, todo, ledger):
             return wish, min(third)[1]

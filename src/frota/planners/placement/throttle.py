@@ -52,7 +52,7 @@ class _Gate:
         self._cluster: Counter[str] = Counter()
         self._busy_sets: set[str] = set()
         self._moved: dict[str, Vm] = {}
-        self._survives: bool | None = None  # found out when first needed
+        self._survives: tuple[bool, bool] | None = None  # found out when first needed
         for vm in snapshot.vms.values():
             operation = vm.operation
             if operation is not None:
@@ -109,13 +109,30 @@ class _Gate:
         return ""
 
     def _leaves_survival(self, step: Step, vm: Vm) -> bool:
-        """Whether the group can lose a host after the move, if it can now."""
+        """Whether the group can lose a host after the move, if it could before.
+
+        Asked twice: with moves under way taking room at both their ends, as they do now,
+        and with them done, as they will be.
+        """
+        moved = replace(vm, host=step.dst)
+        done = self._snapshot.with_vms(self._landed())
+        now = self._snapshot.with_vms(self._moved.values())
         if self._survives is None:
-            self._survives = survives_any_host(self._snapshot)
-        if not self._survives:
-            return True
-        moved = {**self._moved, vm.name: replace(vm, host=step.dst)}
-        return survives_any_host(self._snapshot.with_vms(moved.values()))
+            self._survives = (survives_any_host(now), survives_any_host(done))
+        return all(
+            survives_any_host(scene.with_vms([moved]))
+            for scene, could in zip((now, done), self._survives, strict=True)
+            if could
+        )
+
+    def _landed(self) -> list[Vm]:
+        """VMs under way, and those let in just now, where they are going."""
+        under_way = (
+            replace(vm, host=vm.operation.dst, operation=None, state=VmState.RUNNING)
+            for vm in self._snapshot.vms.values()
+            if vm.operation is not None and vm.operation.verb in _MOVES
+        )
+        return [*under_way, *self._moved.values()]
 
 
 def _cluster(vm: Vm, snapshot: Snapshot) -> str:
