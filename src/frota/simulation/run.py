@@ -42,6 +42,7 @@ _CRASHED_S = 600.0
 _INSTANT_S = 1e-6
 _PASSES_MOST = 50  # at one instant; more is a controller that never rests
 _HOST_VMS = 1000
+_REST_PASSES = 4000  # without a fault; far more than a day of audits needs
 
 
 @dataclass(slots=True)
@@ -185,6 +186,10 @@ class Run:
             return
         now = self.world.now
         self.tally.passes += 1
+        if self.checker.passes_since_fault > _REST_PASSES:
+            self._restless()
+            return
+        self.checker.passes_since_fault += 1
         self._last = (now, self._last[1] + 1) if self._last[0] == now else (now, 1)
         self._due = math.inf
         try:
@@ -212,6 +217,15 @@ class Run:
             self.after_pass()
             if self._seeds.random() < self.site.chances.extra_look:
                 self._look_again(controller)
+
+    def _restless(self) -> None:
+        """Passes without end although nothing happens: say so, and stop the controller."""
+        last = self.tally.orders[-4:]
+        acts = ", ".join(f"{operation.verb} of {operation.vm}" for _, operation in last)
+        what = f"{_REST_PASSES} passes since the last fault; the last orders: {acts or 'none'}"
+        self.checker.acted_idle(what)
+        self.checker.passes_since_fault = 0
+        self.kill_controller(_CRASHED_S)
 
     def _look_again(self, controller: HostGroupController) -> None:
         """I14: a wake-up that was sent twice. The second look must do nothing."""

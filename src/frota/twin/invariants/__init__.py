@@ -31,6 +31,7 @@ class Checker:
     def __init__(self, site: Site, policy: Policy, now: Callable[[], float]) -> None:
         self._site = site
         self._findings = Findings()
+        self.passes_since_fault = 0
         self.book = Book(policy, now)
         self._records = RecordRules(self.book, site, self._findings)
         self._orders = OrderRules(self.book, site, self._findings)
@@ -85,6 +86,7 @@ class Checker:
 
     def fault(self) -> None:
         """Something from outside befell the world, or a person asked for something."""
+        self.passes_since_fault = 0
         self._episodes.disturb()
 
     def raised(self, error: BaseException) -> None:

@@ -5,7 +5,7 @@ Only what is stored counts here; the ground truth is the ``Site``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from frota.model.availability import AvailabilitySet, Level, Verdict
 from frota.model.host import Host, Size
@@ -123,42 +123,40 @@ class Book:
             )
         )
 
-    def count(self, spread: AvailabilitySet, host: str, level: Level) -> int:
-        """Members of a set in the domain of a host."""
-        seats = self.seats.get(spread.name, {})
-        if level is Level.HOST:
-            return seats.get(host, 0)
-        rack = self.hosts[host].rack
+    def seats_before_moves(self, spread: AvailabilitySet) -> dict[str, int]:
+        """Members by host, those that move by choice still counted where they were."""
+        seats = dict(self.seats.get(spread.name, {}))
+        for operation in self.flying.values():
+            vm = self.vms.get(operation.vm)
+            if operation.voluntary and vm is not None and vm.set == spread.name:
+                seats[operation.dst] = seats.get(operation.dst, 0) - 1
+                seats[operation.src] = seats.get(operation.src, 0) + 1
+        return seats
+
+    def gain(
+        self, spread: AvailabilitySet, src: str, dst: str, seats: Mapping[str, int] | None = None
+    ) -> tuple[int, ...]:
+        """What the sums of squared counts change, coarse level first, when one member
+        that sits on ``src`` goes to ``dst``; less than zeros is better."""
+        if seats is None:
+            seats = self.seats.get(spread.name, {})
+        change = []
+        for level in spread.levels:
+            if level is Level.HOST:
+                change.append(2 * (seats.get(dst, 0) - seats.get(src, 0) + 1))
+            elif self.hosts[src].rack == self.hosts[dst].rack:
+                change.append(0)
+            else:
+                here = self._in_rack(seats, self.hosts[src].rack)
+                change.append(2 * (self._in_rack(seats, self.hosts[dst].rack) - here + 1))
+        return tuple(change)
+
+    def _in_rack(self, seats: Mapping[str, int], rack: str) -> int:
         return sum(
             number
             for name, number in seats.items()
             if number and name in self.hosts and self.hosts[name].rack == rack
         )
-
-    def gain(self, spread: AvailabilitySet, src: str, dst: str) -> tuple[int, ...]:
-        """What the sums of squared counts change, coarse level first, when one member
-        that sits on ``src`` goes to ``dst``; less than zeros is better."""
-        change = []
-        for level in spread.levels:
-            if level is Level.RACK and self.hosts[src].rack == self.hosts[dst].rack:
-                change.append(0)
-                continue
-            here, there = self.count(spread, src, level), self.count(spread, dst, level)
-            change.append(2 * (there - here + 1))
-        return tuple(change)
-
-    def potential(self, spread: AvailabilitySet) -> tuple[int, ...]:
-        """The sums of squared counts of one set, coarse level first."""
-        seats = self.seats.get(spread.name, {})
-        sums = []
-        for level in spread.levels:
-            counts: dict[str, int] = {}
-            for name, number in seats.items():
-                host = self.hosts.get(name)
-                key = host.rack if host is not None and level is Level.RACK else name
-                counts[key] = counts.get(key, 0) + number
-            sums.append(sum(number * number for number in counts.values()))
-        return tuple(sums)
 
     def members(self, spread: str) -> list[Vm]:
         """The VMs of a set."""

@@ -173,14 +173,14 @@ class OrderRules:
     def _cooldown(self, vm: Vm, *, transit: bool) -> None:
         last = self._moved_at.get(vm.name)
         cooldown = self._book.policy.timers.move_cooldown
-        now = self._site.world.now
+        now = self._book.now()
         if last is not None and now - last < cooldown - _EPSILON_S and not transit:
             text = f"{vm.name} was moved by choice again after {now - last:.1f} s"
             self._findings.broken("I13", text)
 
     def arrived(self, vm: Vm) -> None:
         """A voluntary move of a VM ended well."""
-        self._moved_at[vm.name] = self._site.world.now
+        self._moved_at[vm.name] = self._book.now()
 
     def _gains(
         self, operation: Operation, vm: Vm, spread: AvailabilitySet, *, transit: bool

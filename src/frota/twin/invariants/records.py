@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from frota.model.availability import AvailabilitySet, domain_of
 from frota.model.host import Host, HostState
@@ -163,13 +163,14 @@ class RecordRules:
             here = book.hosts.get(vm.seat)
             if spread is None or here is None or not here.schedulable:
                 continue
+            seats = book.seats_before_moves(spread)
             for host in up:
                 if host is here or not book.fits(host, vm.size):
                     continue
-                if book.gain(spread, here.name, host.name) < (0,):
+                if book.gain(spread, here.name, host.name, seats) < (0,):
                     text = (
                         f"VM {vm.name} was admitted to {here.name} although {host.name} has room"
-                        f" and fewer of {spread.name}: {_counts(book, spread)}"
+                        f" and fewer of {spread.name}: {_counts(seats)}"
                     )
                     self._findings.broken("I5", text)
                     break
@@ -187,6 +188,5 @@ class RecordRules:
                 self._findings.broken("I19", f"VM {name} is {vm.state} and nothing says why")
 
 
-def _counts(book: Book, spread: AvailabilitySet) -> str:
-    seats = book.seats.get(spread.name, {})
+def _counts(seats: Mapping[str, int]) -> str:
     return ", ".join(f"{host} {number}" for host, number in sorted(seats.items()) if number)
