@@ -79,8 +79,8 @@ def tail(store: SqliteStore, group: str) -> Sequence[Decision]:
 
 def added(known: Sequence[Decision], latest: Sequence[Decision]) -> Sequence[Decision]:
     """The lines of ``latest`` that come after all of ``known``: both are tails of one journal."""
-    if not known:
-        return latest
+    if list(latest[: len(known)]) == list(known):
+        return latest[len(known) :]
     last = known[-1]
     for place in range(len(latest) - 1, -1, -1):
         overlap = min(place + 1, len(known))
