@@ -54,7 +54,8 @@ class Machine:
     """The state of one host. Changed only by ``Site`` and by running jobs.
 
     ``life`` counts the lives of what runs on it: it grows whenever the guests are lost.
-    ``lease_life`` is the one for which the lease was renewed last. ``backlog`` is what a frozen daemon will do when it thaws.
+    ``lease_life`` is the one for which the lease was renewed last. ``backlog`` is what a
+    frozen daemon will do when it thaws.
     """
 
     __slots__ = (

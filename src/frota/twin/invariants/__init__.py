@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from frota.model.definition import Definition
 from frota.model.policy import Policy
 from frota.model.sight import HostView
-from frota.model.vm import Operation, Vm
+from frota.model.vm import Operation, Vm, VmState
 from frota.ports.store import Write
 from frota.twin.invariants.book import Book
 from frota.twin.invariants.broken import Broken, Findings, clock_text
@@ -57,7 +57,7 @@ class Checker:
             self._episodes.changed(before, after)
             if isinstance(before, Vm) and isinstance(after, Vm):
                 old = before.operation if after.operation is None else None
-                if old is not None and old.voluntary and after.host == old.dst:
+                if old is not None and old.voluntary and _arrived(after, old):
                     self._orders.arrived(after)
 
     def ordered(self, operation: Operation, definition: Definition | None) -> None:
@@ -112,3 +112,7 @@ class Checker:
         """Judge the end of the liveness phase."""
         self._findings.now = self._site.world.now
         check_converged(self.book, self._site, self._findings)
+
+
+def _arrived(vm: Vm, move: Operation) -> bool:
+    return vm.host == move.dst and vm.state is VmState.RUNNING

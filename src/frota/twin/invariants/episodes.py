@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from frota.model.availability import AvailabilitySet, Level, domain_of
 from frota.model.host import Host
 from frota.model.policy import RebalanceMode
-from frota.model.vm import Mobility, Verb, Vm
+from frota.model.vm import Mobility, Verb, Vm, VmState
 from frota.twin.invariants.book import Book
 from frota.twin.invariants.broken import Findings
 
@@ -43,8 +43,9 @@ class EpisodeRules:
             return
         if isinstance(before, Vm) and isinstance(after, Vm):
             old, new = before.operation, after.operation
-            if old is not None and new is None and old.voluntary and after.host != old.dst:
-                episode.disturbed = True  # the move failed
+            if old is not None and new is None and old.voluntary:
+                moved = after.host == old.dst and after.state is VmState.RUNNING
+                episode.disturbed = episode.disturbed or not moved
             if new is not None and not new.voluntary:
                 episode.disturbed = True
             episode.disturbed = episode.disturbed or before.wanted != after.wanted
