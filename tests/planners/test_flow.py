@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from frota.planners.placement.bounds import least_moves_alone
-from frota.planners.placement.certificate import prove
+from frota.planners.placement.certificate import faults, prove
 from frota.planners.placement.flow import solve
 from frota.planners.placement.levels import passes
 from frota.planners.placement.network import play
@@ -222,6 +222,18 @@ def test_levels_that_do_not_fit_one_cost_are_settled_one_after_the_other() -> No
     game = play(data, uneven(data))
     assert len(passes(game)) < len(passes(game, limit=1)) == 5
     assert score(problem, solve(problem)) == score(problem, solve(problem, limit=1))
+
+
+@pytest.mark.parametrize("share", [0.7, 1.0])
+@pytest.mark.parametrize("work", [0.0, 0.02, 0.2])
+def test_when_the_work_ends_the_answer_is_sound_and_says_so(share: float, work: float) -> None:
+    problem = scrambled(60, 6, 700, share, seed=3)
+    answer = solve(problem, work=work)
+    assert faults(problem, answer) == ()
+    assert score(problem, answer)[:2] <= score(problem, SpreadAnswer({}))[:2]
+    assert answer == solve(problem, work=work)
+    if not work:
+        assert not answer.best
 
 
 SCRIPT = """

@@ -8,17 +8,17 @@ import numpy as np
 
 from frota.planners.placement.descent import descend
 from frota.planners.placement.levels import LIMIT, passes
-from frota.planners.placement.mincost import CostsTooLarge, improved
+from frota.planners.placement.mincost import CostsTooLarge
 from frota.planners.placement.network import Costs, Flow, Play, flow_of, play
-from frota.planners.placement.pricing import Prices, Unmade, survey, tempted
+from frota.planners.placement.pricing import Prices, tempted
+from frota.planners.placement.settling import Effort, best
 from frota.planners.placement.spreadarrays import Arrays, Bools, arrays, uneven
 from frota.planners.placement.spreadproblem import Score, SpreadAnswer, SpreadProblem
 
-SWEEPS = 12  # sweeps before the solver is asked; doubled each time it was asked
-ROUNDS = 1000  # each round makes at least one new arc; tens were seen at most
+WORK = 5.0  # about seconds of one core; the largest case of bench/racks.py takes 0.5
 
 
-def solve(problem: SpreadProblem, limit: int = LIMIT) -> SpreadAnswer:
+def solve(problem: SpreadProblem, work: float = WORK, limit: int = LIMIT) -> SpreadAnswer:
     """The best answer by ``spreadproblem.score``; the same problem gives the same answer.
 
     Never exceeds the room of a host, never sends a member where it may not go, and never
@@ -26,54 +26,50 @@ def solve(problem: SpreadProblem, limit: int = LIMIT) -> SpreadAnswer:
     it is and the rest is solved again.
 
     At first only uneven sets take part. Where the room they want is taken by members of
-    other sets that could make way without loss, these sets join. ``limit`` bounds the
-    size of numbers in one pass (``levels``); the answer does not depend on it.
+    other sets that could make way without loss, these sets join.
+
+    When ``work`` ends before the answer is proved, the answer is the best so far and says
+    so; all it promises above still holds. ``limit`` bounds the size of numbers in one
+    pass (``levels``); the answer does not depend on it.
     """
     data = arrays(problem)
     uneven_sets = uneven(data)
     held = np.zeros(data.sets, np.bool_)
+    effort = Effort(work)
     while np.any(uneven_sets & ~held):
         try:
-            game, flow = _joint(data, uneven_sets & ~held, held, limit)
+            game, flow, proved = _joint(data, uneven_sets & ~held, held, (effort, limit))
         except CostsTooLarge:
             limit = 1
             continue
         raised = _raised(game, flow)
-        if not raised.any():
-            return SpreadAnswer(
-                _counts(game, flow), tuple(np.flatnonzero(held).tolist()), game.rows
-            )
-        held[game.sets[raised]] = True
+        if raised.any() and proved:
+            held[game.sets[raised]] = True
+            continue
+        counts = _counts(game, descend(game) if raised.any() else flow)
+        return SpreadAnswer(counts, tuple(np.flatnonzero(held).tolist()), game.rows, proved)
     return SpreadAnswer({}, tuple(np.flatnonzero(held).tolist()))
 
 
-def _joint(data: Arrays, chosen: Bools, held: Bools, limit: int) -> tuple[Play, Flow]:
-    """The best flow when sets that are not held may join to make room."""
+def _joint(
+    data: Arrays, chosen: Bools, held: Bools, bounds: tuple[Effort, int]
+) -> tuple[Play, Flow, bool]:
+    """The best flow when sets that are not held may join to make room; whether proved."""
+    effort, limit = bounds
     scale = chosen
     while True:
         game = play(data, chosen)
-        flow, found = _best(game, passes(play(data, scale), limit))
+        flow, found = best(game, passes(play(data, scale), limit), effort)
+        if found is None:
+            return game, flow, False
         asked = _asked(game, flow, found) & ~chosen & ~held
         if np.any(asked & ~scale):
             scale = scale | asked  # prices must tell what a move of these sets costs
             continue
         joining = _willing(game, found[0], asked)
         if not joining.any():
-            return game, flow
+            return game, flow, True
         chosen = chosen | joining
-
-
-def _best(game: Play, weights: tuple[Score, ...]) -> tuple[Flow, list[Prices]]:
-    """The best flow of the sets in play, and the prices of the levels down to moves."""
-    flow = descend(game)
-    settled: list[Prices] = []
-    for turn, weight in enumerate(weights):
-        flow, found = settle(flow, Costs(game, weight), tuple(settled))
-        settled.append(found)
-        if turn + 1 < len(weights):
-            flow = _restricted(flow, found)
-    last = next((turn for turn, weight in enumerate(weights) if weight.moves), 0)
-    return flow, settled[: last + 1]
 
 
 def _asked(game: Play, flow: Flow, found: list[Prices]) -> Bools:
@@ -112,30 +108,6 @@ def _raised(game: Play, flow: Flow) -> Bools:
         steps.append(rise)
     raised: Bools = (steps[0] > 0) | ((steps[0] == 0) & (steps[1] > 0))
     return raised
-
-
-def settle(flow: Flow, costs: Costs, settled: tuple[Prices, ...]) -> tuple[Flow, Prices]:
-    """The best flow under these costs among those that are best under all settled ones."""
-    more = Unmade(costs, settled)
-    sweeps, total = SWEEPS, costs.total(flow)
-    for _ in range(ROUNDS):
-        found = survey(flow, more, sweeps)
-        if isinstance(found, Prices):
-            return flow, found
-        racks, hosts = found
-        flow = improved(Flow(flow.racks.and_(racks), flow.hosts.and_(hosts), flow.ends_free), costs)
-        before, total = total, costs.total(flow)
-        sweeps *= 1 + (total == before)  # no cycle was there, only a long way
-    msg = f"no best flow after {ROUNDS} rounds"
-    raise ArithmeticError(msg)
-
-
-def _restricted(flow: Flow, found: Prices) -> Flow:
-    """Free arcs stay free only where a change is no loss."""
-    of_rack, of_host = found.reduced(flow)
-    racks = replace(flow.racks, free=flow.racks.free & (of_rack == 0))
-    hosts = replace(flow.hosts, free=flow.hosts.free & (of_host == 0))
-    return Flow(racks, hosts, flow.ends_free & (found.host == 0))
 
 
 def _counts(game: Play, flow: Flow) -> dict[int, dict[int, int]]:

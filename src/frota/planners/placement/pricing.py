@@ -109,19 +109,20 @@ class Unmade:
         return unused(row, place, np.where(self.pair[at] == key, self.pair_unit[at], 1))
 
 
-def survey(flow: Flow, more: Unmade, sweeps: int) -> Prices | tuple[Arcs, Arcs]:
+def survey(flow: Flow, more: Unmade, sweeps: int) -> tuple[Prices | tuple[Arcs, Arcs], int]:
     """The prices that prove the flow best; else the arcs of racks and hosts it lacks.
 
-    Gives up after some ``sweeps``, and then returns the arcs found so far.
+    Gives up after some ``sweeps``, and then returns the arcs found so far. The second of
+    the pair is the number of sweeps made.
     """
     more.follow(flow)
     look = _Survey(flow, more)
-    for _ in range(sweeps):
+    for swept in range(1, sweeps + 1):
         if not look.sweep():
-            return Prices(more.costs, look.host, look.set, look.rack)
+            return Prices(more.costs, look.host, look.set, look.rack), swept
         if look.negative():
-            break
-    return look.lacking()
+            return look.lacking(), swept
+    return look.lacking(), sweeps
 
 
 def tempted(flow: Flow, found: Prices, game: Play) -> Bools:

@@ -82,6 +82,7 @@ class SpreadAnswer:
     counts: Mapping[int, Mapping[int, int]]
     held: tuple[int, ...] = ()
     in_play: int = 0
+    best: bool = True
 
     def of(self, problem: SpreadProblem, index: int) -> Mapping[int, int]:
         """The members in play of one set after the answer."""
