@@ -6,8 +6,11 @@ are listed one by one only for those that are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from frota.model.availability import AvailabilitySet, Blocker, Level, domain_of
 from frota.model.host import Host, Size
@@ -15,17 +18,23 @@ from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, Vm, VmState
 from frota.planners.placement.ledger import Ledger
 
+# Looked at for every set and VM of every pass: finding a member through its enum costs
+# more than the comparison.
+_RACK, _HOST, _LIVE, _RUNNING = Level.RACK, Level.HOST, Mobility.LIVE, VmState.RUNNING
+
 
 @dataclass(frozen=True, slots=True)
 class Open:
     """The domains of one configuration that serve now, as indices of a ledger.
 
-    ``racks`` and ``hosts`` are those open at each level; ``in_rack`` the open hosts of
-    each rack.
+    ``racks`` and ``hosts`` are those open at each level, and the same in order;
+    ``in_rack`` the open hosts of each rack.
     """
 
     racks: frozenset[int]
     hosts: frozenset[int]
+    rack_list: Sequence[int]
+    host_list: Sequence[int]
     in_rack: Mapping[int, Sequence[int]]
 
 
@@ -52,6 +61,12 @@ class Grounds:
         ]
         self._by_config: dict[frozenset[str], Open] = {}
 
+    def over(self, ledger: Ledger) -> Grounds:
+        """The same hosts with the counts of another ledger."""
+        other = copy(self)
+        other.ledger = ledger
+        return other
+
     def open_to(self, spread: AvailabilitySet) -> Open:
         """The open domains of the set's latest configuration."""
         config = spread.generations[-1] if spread.generations else frozenset()
@@ -70,7 +85,7 @@ class Grounds:
                 racks.add(rack_of[index])
             if not config or domain_of(host, Level.HOST) in config:
                 hosts.add(index)
-        return Open(frozenset(racks), frozenset(hosts), in_rack)
+        return Open(frozenset(racks), frozenset(hosts), sorted(racks), sorted(hosts), in_rack)
 
     def uneven_at(self, spread: AvailabilitySet) -> Level | None:
         """The first level at which counts differ by more than one; None when even.
@@ -83,18 +98,18 @@ class Grounds:
         if not counts:
             return None
         ground = self.open_to(spread)
-        nested = Level.RACK in spread.levels
+        nested = _RACK in spread.levels
         if nested and _skewed(ledger.rack_counts[spread.name], ground.racks):
-            return Level.RACK
-        if Level.HOST not in spread.levels:
+            return _RACK
+        if _HOST not in spread.levels or max(counts.values()) <= 1:
             return None
         if not nested:
-            return Level.HOST if _skewed(counts, ground.hosts) else None
+            return _HOST if _skewed(counts, ground.hosts) else None
         for rack in {ledger.rack_of[host] for host, count in counts.items() if count > 1}:
             inside = ground.hosts.intersection(ground.in_rack.get(rack, ()))
             if _skewed(counts, inside):
-                return Level.HOST
-        return Level.HOST if self._lopsided(spread, ground) else None
+                return _HOST
+        return _HOST if self._lopsided(spread, ground) else None
 
     def _lopsided(self, spread: AvailabilitySet, ground: Open) -> bool:
         """Whether a member could leave a crowded host for a rack that holds one member fewer:
@@ -119,7 +134,7 @@ class Grounds:
 
 def _skewed(counts: Mapping[int, int], domains: frozenset[int]) -> bool:
     """Whether the fullest open domain holds over one member more than the emptiest."""
-    if len(domains) <= 1:
+    if len(domains) <= 1 or max(counts.values()) <= 1:
         return False
     held = [count for domain, count in counts.items() if count and domain in domains]
     if not held:
@@ -139,9 +154,9 @@ def admits(spread: AvailabilitySet, generation: int, host: Host) -> bool:
 
 def movable(vm: Vm, snapshot: Snapshot) -> bool:
     """Whether a VM may be moved by choice now."""
-    if vm.operation is not None or vm.state is not VmState.RUNNING or not vm.wanted:
+    if vm.operation is not None or vm.state is not _RUNNING or not vm.wanted:
         return False
-    if vm.mobility is not Mobility.LIVE and not snapshot.policy.cold_rebalance:
+    if vm.mobility is not _LIVE and not snapshot.policy.cold_rebalance:
         return False
     if vm.retry_at > snapshot.now or not vm.ready or vm.halted:
         return False
@@ -159,110 +174,164 @@ def unevenness(spread: AvailabilitySet, members: Sequence[Vm], grounds: Grounds)
     return _Inquiry(spread, members, grounds).find()
 
 
+def is_uneven(spread: AvailabilitySet, members: Sequence[Vm], grounds: Grounds) -> bool:
+    """Whether ``unevenness`` would find something, without asking what is in the way."""
+    if grounds.uneven_at(spread) is None or not members:
+        return False
+    return _Inquiry(spread, members, grounds).finds()
+
+
+class _Arena(NamedTuple):
+    """Domains of one level that are compared. ``held`` are members by domain; domains
+    without any may be left out. ``hosts`` of each domain; None where each is a host."""
+
+    noun: str
+    names: Sequence[str]
+    domains: Sequence[int]
+    held: Mapping[int, int]
+    hosts: Mapping[int, Sequence[int]] | None = None
+
+    def of(self, domain: int) -> Sequence[int]:
+        """The hosts of a domain."""
+        return (domain,) if self.hosts is None else self.hosts[domain]
+
+    def text(self) -> str:
+        """The first domains and what they hold."""
+        shape = ", ".join(f"{self.names[d]}={self.held.get(d, 0)}" for d in self.domains[:12])
+        return f"{self.noun} hold {shape}"
+
+
+class _Gap(NamedTuple):
+    """Hosts of domains that hold too many members, and hosts that should take some."""
+
+    crowded: frozenset[int]
+    sparse: Iterable[int]  # read at most once
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Inquiry:
-    """The detailed look at one set that is not even."""
+    """The detailed look at one set that is not even.
+
+    Work grows with the set's members and the domains it may still use, not with all hosts.
+    """
 
     spread: AvailabilitySet
     members: Sequence[Vm]
     grounds: Grounds
 
+    def finds(self) -> bool:
+        """Whether there is any gap."""
+        return any(True for gaps in self._arenas() for _ in gaps)
+
     def find(self) -> Uneven | None:
-        """The obstacle at the coarsest level that has one."""
-        ledger, ground = self.grounds.ledger, self.grounds.open_to(self.spread)
-        levels = self.spread.levels
-        if Level.RACK in levels:
-            racks = {r: list(ground.in_rack[r]) for r in sorted(ground.racks)}
-            names = {r: ledger.racks[r] for r in racks}
-            found = self._among(racks, names, "racks")
-            if found is not None or Level.HOST not in levels:
-                return found
-            return self._within_racks(racks) or self._across_racks(racks)
-        return self._among({h: [h] for h in sorted(ground.hosts)}, self._host_names(), "hosts")
-
-    def _host_names(self) -> Mapping[int, str]:
-        return dict(enumerate(self.grounds.ledger.names))
-
-    def _counts(self) -> Mapping[int, int]:
-        return self.grounds.ledger.counts.get(self.spread.name, {})
-
-    def _within_racks(self, racks: Mapping[int, Sequence[int]]) -> Uneven | None:
-        ground = self.grounds.open_to(self.spread)
-        for hosts in racks.values():
-            inside = {h: [h] for h in hosts if h in ground.hosts}
-            found = self._among(inside, self._host_names(), "hosts")
-            if found is not None:
-                return found
+        """The obstacle at the coarsest level that has one: a move that helps if there is
+        one, else what is in the way of the one that would help most."""
+        for gaps in self._arenas():
+            first: Uneven | None = None
+            for gap in gaps:
+                found = self._obstacle(gap)
+                if found.blocker is None:
+                    return found
+                first = first or found
+            if first is not None:
+                return first
         return None
 
-    def _across_racks(self, racks: Mapping[int, Sequence[int]]) -> Uneven | None:
-        """Between hosts of racks that differ by one member."""
-        ground, counts = self.grounds.open_to(self.spread), self._counts()
-        held = {r: sum(counts.get(h, 0) for h in hosts) for r, hosts in racks.items()}
-        first: Uneven | None = None
-        for members in sorted(set(held.values()), reverse=True):
-            there = [h for r, n in held.items() if n == members for h in racks[r]]
-            lower = [h for r, n in held.items() if n == members - 1 for h in racks[r]]
-            full = max((counts.get(h, 0) for h in there if h in ground.hosts), default=0)
-            crowded = {h for h in there if h in ground.hosts and counts.get(h, 0) == full}
-            sparse = [h for h in lower if h in ground.hosts and counts.get(h, 0) <= full - 2]
-            if crowded and sparse:
-                found = self._obstacle(crowded, sparse, "hosts of different racks are uneven")
-                if found.blocker is None:
-                    return found
-                first = first or found
-        return first
+    def _arenas(self) -> Iterator[Iterator[_Gap]]:
+        """The gaps between racks, then between hosts: inside each rack, then across racks
+        that differ by one member. Without racks, between all hosts."""
+        ledger, ground = self.grounds.ledger, self.grounds.open_to(self.spread)
+        counts = {h: n for h, n in ledger.counts[self.spread.name].items() if n}
+        here = {h: n for h, n in counts.items() if h in ground.hosts}
+        if _RACK not in self.spread.levels:
+            yield self._between(_Arena("hosts", ledger.names, ground.host_list, here))
+            return
+        held = dict.fromkeys(ground.rack_list, 0)
+        for rack in {ledger.rack_of[host] for host in counts} & ground.racks:
+            held[rack] = sum(counts.get(host, 0) for host in ground.in_rack[rack])
+        yield self._between(_Arena("racks", ledger.racks, ground.rack_list, held, ground.in_rack))
+        if _HOST not in self.spread.levels:
+            return
+        for rack in sorted({ledger.rack_of[host] for host, n in here.items() if n > 1}):
+            if rack in ground.racks:
+                hosts = [host for host in ground.in_rack[rack] if host in ground.hosts]
+                inside = {host: here[host] for host in hosts if host in here}
+                yield self._between(_Arena("hosts", ledger.names, hosts, inside))
+        yield self._across_racks(ground, held, here)
 
-    def _among(
-        self, domains: Mapping[int, Sequence[int]], names: Mapping[int, str], noun: str
-    ) -> Uneven | None:
-        """Between domains of one level: a move that helps if there is one, else what is in
-        the way of the one that would help most."""
-        counts = self._counts()
-        held = {d: sum(counts.get(h, 0) for h in hosts) for d, hosts in domains.items()}
-        if len(held) <= 1 or max(held.values()) - min(held.values()) <= 1:
-            return None
-        low = {d: n for d, n in held.items() if not self._too_small(domains[d], n)}
-        shape = ", ".join(f"{names[d]}={n}" for d, n in list(held.items())[:12])
-        first: Uneven | None = None
-        for full in sorted(set(held.values()), reverse=True):
-            crowded = {h for d, n in held.items() if n == full for h in domains[d]}
-            sparse = [h for d, n in low.items() if n <= full - 2 for h in domains[d]]
+    def _between(self, arena: _Arena) -> Iterator[_Gap]:
+        """Gaps between the domains of one level, from the fullest domains down."""
+        for full in sorted(set(arena.held.values()), reverse=True):
+            low = self._low(arena, full - 2)
+            one = next(low, None)
+            if one is None:
+                return
+            crowded = frozenset(h for d, n in arena.held.items() if n == full for h in arena.of(d))
+            sparse = chain.from_iterable(map(arena.of, chain((one,), low)))
+            yield _Gap(crowded, sparse, arena.text())
+
+    def _low(self, arena: _Arena, most: int) -> Iterator[int]:
+        """Domains that hold at most so many members and could hold one more."""
+        for domain in arena.domains:
+            held = arena.held.get(domain, 0)
+            if held <= most and not self._too_small(arena.of(domain), held):
+                yield domain
+
+    def _across_racks(
+        self, ground: Open, held: Mapping[int, int], here: Mapping[int, int]
+    ) -> Iterator[_Gap]:
+        rack_of = self.grounds.ledger.rack_of
+        for members in sorted(set(held.values()), reverse=True):
+            there = {h: n for h, n in here.items() if held.get(rack_of[h]) == members}
+            full = max(there.values(), default=0)
+            if full < 2:
+                continue
+            sparse = [
+                host
+                for rack, n in held.items()
+                if n == members - 1
+                for host in ground.in_rack[rack]
+                if host in ground.hosts and here.get(host, 0) <= full - 2
+            ]
             if sparse:
-                found = self._obstacle(crowded, sparse, f"{noun} hold {shape}")
-                if found.blocker is None:
-                    return found
-                first = first or found
-        return first
+                crowded = frozenset(host for host, n in there.items() if n == full)
+                yield _Gap(crowded, sparse, "hosts of different racks are uneven")
 
     def _too_small(self, hosts: Iterable[int], held: int) -> bool:
         """Whether hosts, empty of all else, could not hold one member more."""
         size = self.members[0].size
-        return sum(_most(self.grounds.ledger, host, size) for host in hosts) <= held
+        most = 0
+        for host in hosts:
+            most += _most(self.grounds.ledger, host, size)
+            if most > held:
+                return False
+        return True
 
-    def _obstacle(self, crowded: set[int], sparse: Sequence[int], text: str) -> Uneven:
+    def _obstacle(self, gap: _Gap) -> Uneven:
         """What is between the fullest domains and the emptiest."""
         snapshot, ledger = self.grounds.snapshot, self.grounds.ledger
-        inside = [vm for vm in self.members if ledger.index.get(vm.seat, -1) in crowded]
+        inside = [vm for vm in self.members if ledger.index.get(vm.seat, -1) in gap.crowded]
         free = [vm for vm in inside if movable(vm, snapshot)]
         if not free:
             blocker = _held_back(inside, snapshot)
-            return Uneven(blocker, f"{text}; {_HELD[blocker]}")
-        open_to = [
-            (vm, host)
-            for vm in free
-            for host in sparse
-            if admits(self.spread, vm.generation, snapshot.hosts[ledger.names[host]])
-        ]
-        if not open_to:
+            return Uneven(blocker, f"{gap.text}; {_HELD[blocker]}")
+        kinds = list(dict.fromkeys((vm.generation, vm.size) for vm in free))
+        full = set()
+        for host in gap.sparse:
+            place = snapshot.hosts[ledger.names[host]]
+            for generation, size in kinds:
+                if admits(self.spread, generation, place):
+                    if ledger.fits(host, size):
+                        return Uneven(None, gap.text)
+                    full.add(ledger.names[host])
+        if not full:
             why = "its members were admitted before these domains joined"
-            return Uneven(Blocker.CONFIG_STALE, f"{text}; {why}")
-        if not any(ledger.fits(host, vm.size) for vm, host in open_to):
-            need = free[0].size
-            names = ", ".join(sorted({ledger.names[host] for _, host in open_to})[:4])
-            why = f"no room for {need.memory_mib} MiB and {need.vcpus} CPUs on {names}"
-            return Uneven(Blocker.CAPACITY, f"{text}; {why}")
-        return Uneven(None, text)
+            return Uneven(Blocker.CONFIG_STALE, f"{gap.text}; {why}")
+        need = free[0].size
+        names = ", ".join(sorted(full)[:4])
+        why = f"no room for {need.memory_mib} MiB and {need.vcpus} CPUs on {names}"
+        return Uneven(Blocker.CAPACITY, f"{gap.text}; {why}")
 
 
 _HELD = {
