@@ -24,7 +24,7 @@ from tests.real.lab.hosts import Lab
 GROUP, CLUSTER = "lab", "east"
 SETS = {"east-control-plane": 3, "east-web": 3, "east-batch": 2}
 HOLD_S = 5
-_FROTA = [sys.executable, "-m", "frota"]
+FROTA = [sys.executable, "-m", "frota"]
 # Short waits only where nothing is proved by waiting longer; detection, fencing and leases
 # keep their defaults. A story has more deaths in an hour than a host should have.
 _TIMERS = {"hold": f"{HOLD_S}s", "moveCooldown": "0s", "quarantineLeaves": 50}
@@ -91,7 +91,7 @@ class Stage:
 
     def up(self) -> None:
         """Start the controllers, as a process of their own."""
-        argv = [*_FROTA, "--store", str(self.store), "up", "--plain"]
+        argv = [*FROTA, "--store", str(self.store), "up", "--plain"]
         with self.log.open("ab") as log:
             self._up = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -117,7 +117,7 @@ class Stage:
 
     def start_agent(self, host: str) -> None:
         """As the host's service manager does at every boot."""
-        argv = [*_FROTA, "host-agent", "--host", host, "--leases", str(self.lab.site.leases)]
+        argv = [*FROTA, "host-agent", "--host", host, "--leases", str(self.lab.site.leases)]
         self.lab.run_agent(host, argv)
 
     def boot(self, host: str) -> None:
