@@ -229,6 +229,17 @@ def test_a_stop_that_cannot_be_told_ends_the_vms() -> None:
     assert holder.done
 
 
+def test_a_farewell_that_arrives_too_late_does_not_let_it_go() -> None:
+    holder = guarding(100)
+    holder.stop()
+    farewell = holder.to_write(101)
+    holder.tick(120)
+    assert farewell is not None
+    holder.wrote(farewell)
+    assert holder.ends
+    assert not holder.done
+
+
 def test_after_a_stop_the_incarnation_goes_on() -> None:
     before = guarding(100)
     before.stop()
