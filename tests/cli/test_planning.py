@@ -254,8 +254,8 @@ def _snapshot() -> Snapshot:
     return found
 
 
-def _busy(vm: Vm, verb: Verb, **ends: str) -> Vm:
-    return replace(vm, operation=Operation("op", verb, vm.name, epoch=vm.epoch, **ends))
+def _busy(vm: Vm, verb: Verb, src: str = "", dst: str = "") -> Vm:
+    return replace(vm, operation=Operation("op", verb, vm.name, src, dst, vm.epoch))
 
 
 def test_what_is_under_way_is_taken_to_end_well() -> None:

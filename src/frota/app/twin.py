@@ -6,7 +6,6 @@ as the store says that they were.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from frota.app.outfit import Outfit, Wake
@@ -145,11 +144,8 @@ def _restore(site: Site, spec: GroupSpec, store: Store) -> None:
         machine = site.machines.get(name)
         if machine is None:
             continue
-        with suppress(ValueError):  # a life that no twin lived begins anew
-            machine.life = int(host.incarnation.rpartition("#")[2])
-        if host.state in _GONE:
-            machine.life += 1
-        machine.lease_incarnation = machine.incarnation
+        life = _life(host.incarnation) + (host.state in _GONE)
+        machine.life = machine.known_life = machine.lease_life = life
     for vm in records.vms.values():
         machine = site.machines.get(vm.host)
         record = records.hosts.get(vm.host)
@@ -157,3 +153,9 @@ def _restore(site: Site, spec: GroupSpec, store: Store) -> None:
             continue
         site.sizes[vm.name] = vm.size
         site.put(machine, Copy(vm.name, vm.epoch, CopyState.RUNNING))
+
+
+def _life(incarnation: str) -> int:
+    """The number of a machine's life in its name; one that no twin lived begins anew."""
+    number = incarnation.rpartition("#")[2]
+    return int(number) if number.isdecimal() else 1
