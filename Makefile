@@ -12,7 +12,7 @@ demo: run ## a host dies and comes back, on simulated hosts: under a minute afte
 
 demo-real: dev-real ## the same story on real libvirt hosts; needs root, installs nothing on the system
 	@tests/real/install.sh --check
-	@.venv/bin/frota demo --real
+	@.venv/bin/python -m tests.real.demo
 
 test: ## every test; root on a Debian-like machine also gets the real hosts
 	@tools/test.sh $(ARGS)

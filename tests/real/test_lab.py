@@ -255,12 +255,17 @@ def test_a_management_controller_can_be_cut_off(lab: Lab) -> None:
     assert "is on" in said
 
 
-def test_an_agent_dies_with_its_host(lab: Lab) -> None:
-    agent = lab.run_agent("a", ["sh", "-c", "hostname && sleep 1000"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_an_agent_dies_with_its_host(lab: Lab, frozen: bool) -> None:
+    nap = f"sleep 1000.{os.getpid()}"
     log = lab.place("a").dir / "agent.log"
+    log.unlink(missing_ok=True)
+    lab.run_agent("a", ["sh", "-c", f"hostname && {nap}"])
     wait_until(lambda: log.read_text() == "a\n", 10, "word from the agent")
+    if frozen:
+        lab.hang("a", everything=True)
     lab.crash("a")
-    assert agent.wait(timeout=10) != 0
+    assert subprocess.run(["pgrep", "-f", nap], check=False).returncode == 1
 
 
 def test_one_more_host(lab: Lab, connect: Connect) -> None:

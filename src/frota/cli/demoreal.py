@@ -9,7 +9,7 @@ from pathlib import Path
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
 
-_PLACE = Path("tests/real/story.py")
+_PLACE = Path("tests/real/demo.py")
 
 
 def demo_real(terminal: Terminal) -> int:
@@ -22,5 +22,5 @@ def demo_real(terminal: Terminal) -> int:
             "tree, as root (make demo-real)",
         )
     terminal.out.flush()
-    command = [sys.executable, "-m", "tests.real.story"]
+    command = [sys.executable, "-m", "tests.real.demo"]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module

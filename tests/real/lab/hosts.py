@@ -53,7 +53,6 @@ class Lab:
         self.names: list[str] = []
         self._first = hosts
         self._detached = detached
-        self._agents: list[subprocess.Popen[bytes]] = []
         self._switch = Switch(Site(ROOT / (name or f"run-{os.getpid()}"), 0))
 
     @classmethod
@@ -114,9 +113,6 @@ class Lab:
     def destroy(self) -> None:
         """End every process of the lab and remove its directory. Nothing there is fine."""
         self._switch.off()
-        for agent in self._agents:
-            agent.wait(timeout=20)
-        self._agents.clear()
         shutil.rmtree(self.site.root, ignore_errors=True)
 
     def reset(self) -> None:
@@ -223,15 +219,20 @@ class Lab:
         if f"gone {self.site.leases} tmpfs" in self.execute(host, ["cat", "/proc/self/mounts"]):
             self.execute(host, ["umount", str(self.site.leases)])
 
-    def run_agent(self, host: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    def run_agent(self, host: str, argv: Sequence[str]) -> None:
         """Run a program inside the host, as its own service would; it dies with the
         host. Its output goes to ``agent.log`` in the host's directory."""
+        # As no child of `nsenter`: that one stops itself when the host hangs, and then
+        # the host could not be switched off.
         with (self.place(host).dir / "agent.log").open("ab") as log:
-            agent = subprocess.Popen(
-                self.within(host, argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            subprocess.run(
+                self.within(host, ["setsid", "--fork", *argv]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=True,
+                timeout=60,
             )
-        self._agents.append(agent)
-        return agent
 
     def execute(self, host: str, argv: Sequence[str]) -> str:
         """Run a short program inside the host and return its output."""
