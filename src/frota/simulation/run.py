@@ -36,7 +36,7 @@ from frota.twin import (
 )
 from frota.twin.invariants import Checker
 
-_REACTION_S = 0.01  # from a wake-up to the pass it causes
+_REACTION_S = 0.1  # from a wake-up to the pass it causes: news of one moment is taken together
 _RESTART_S = 2.0
 _CRASHED_S = 600.0
 _INSTANT_S = 1e-6
@@ -230,6 +230,7 @@ class Run:
     def _look_again(self, controller: HostGroupController) -> None:
         """I14: a wake-up that was sent twice. The second look must do nothing."""
         orders, revision = len(self.tally.orders), self.store.commit(())
+        controller.doubt()
         try:
             controller.reconcile()
         except KilledController:

@@ -48,13 +48,14 @@ class Checker:
 
     def watch(self, view: Callable[[str], HostView]) -> None:
         """Look through this session's eyes from now on."""
-        self._orders.view = view
+        self._orders.places.view = view
 
     def committed(self, writes: Sequence[Write]) -> None:
         """The store took a commit."""
         self._findings.now = self._site.world.now
         for before, after in self._records.committed(writes):
             self._episodes.changed(before, after)
+            self._orders.places.changed(before, after)
             if isinstance(before, Vm) and isinstance(after, Vm):
                 old = before.operation if after.operation is None else None
                 if old is not None and old.voluntary and _arrived(after, old):

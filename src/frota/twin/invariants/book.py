@@ -5,7 +5,7 @@ Only what is stored counts here; the ground truth is the ``Site``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from frota.model.availability import AvailabilitySet, Level, Verdict
 from frota.model.host import Host, Size
@@ -123,12 +123,12 @@ class Book:
             )
         )
 
-    def seats_before_moves(self, spread: AvailabilitySet) -> dict[str, int]:
-        """Members by host, those that move by choice still counted where they were."""
+    def seats_before(self, moves: Iterable[Operation], spread: AvailabilitySet) -> dict[str, int]:
+        """Members by host, those that move by ``moves`` still counted where they were."""
         seats = dict(self.seats.get(spread.name, {}))
-        for operation in self.flying.values():
+        for operation in moves:
             vm = self.vms.get(operation.vm)
-            if operation.voluntary and vm is not None and vm.set == spread.name:
+            if operation.id in self.flying and vm is not None and vm.set == spread.name:
                 seats[operation.dst] = seats.get(operation.dst, 0) - 1
                 seats[operation.src] = seats.get(operation.src, 0) + 1
         return seats

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from frota.model.availability import AvailabilitySet, domain_of
-from frota.model.host import HostState
 from frota.model.policy import RebalanceMode
-from frota.model.sight import HostView
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Verb, Vm, VmState
 from frota.planners.placement.survival import survives_any_host
 from frota.twin.invariants.book import Book
 from frota.twin.invariants.broken import Findings
+from frota.twin.invariants.proofs import Whereabouts
 from frota.twin.site import Site
 
 _MOVES = frozenset({Verb.LIVE, Verb.COLD})
 _ARRIVES = frozenset({Verb.START, Verb.LIVE, Verb.COLD})
-_PROVED = frozenset({HostState.DOWN, HostState.REMOVED})
 _EPSILON_S = 1e-6
 
 
@@ -31,7 +28,7 @@ class OrderRules:
         self._findings = findings
         self._seen: set[str] = set()
         self._moved_at: dict[str, float] = {}
-        self.view: Callable[[str], HostView] | None = None
+        self.places = Whereabouts(book.hosts)
 
     def ordered(self, operation: Operation) -> bool:
         """Judge one order before it reaches the world; false for an id given before."""
@@ -70,7 +67,7 @@ class OrderRules:
     def _room(self, operation: Operation) -> None:
         machine = self._site.machines.get(operation.dst)
         size = self._site.sizes.get(operation.vm)
-        view = self.view(operation.dst) if self.view is not None else None
+        view = self.places.view(operation.dst) if self.places.view is not None else None
         if machine is None or size is None or view is None or view.capacity is None:
             return
         if not view.beating or view.incarnation != machine.incarnation:
@@ -89,18 +86,13 @@ class OrderRules:
     def _proof(self, operation: Operation) -> None:
         """I18 by the records and views; I1 beforehand, by the truth."""
         vm = operation.vm
-        for name, host in self._book.hosts.items():
-            if host.state in _PROVED or name == operation.dst or self.view is None:
-                continue
-            view = self.view(name)
-            copy = view.copies.get(vm)
-            if copy is not None and copy.live:
-                seen = "shows" if view.beating else "last showed"
-                text = (
-                    f"{vm} was ordered to start on {operation.dst} while {name} ({host.state})"
-                    f" {seen} a running copy and nothing proves its death"
-                )
-                self._findings.broken("I18", text)
+        place = self.places.unproved(operation)
+        if place is not None:
+            text = (
+                f"{vm} was ordered to start on {operation.dst} while it may run on {place[0]}"
+                f" ({place[1]}), whose death nothing proves"
+            )
+            self._findings.broken("I18", text)
         for name in self._site.hosts_of(vm):
             there = self._site.machines[name].copies[vm]
             if name != operation.dst or there.epoch != operation.epoch:

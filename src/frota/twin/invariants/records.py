@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from frota.model.availability import AvailabilitySet, domain_of
 from frota.model.host import Host, HostState
 from frota.model.policy import Admission
-from frota.model.vm import Vm, VmState
+from frota.model.vm import Operation, Vm, VmState
 from frota.ports.store import Write
 from frota.twin.invariants.book import Book
 from frota.twin.invariants.broken import Findings
@@ -22,13 +22,23 @@ _NEW = frozenset({VmState.PENDING, VmState.UNPLACEABLE})
 class RecordRules:
     """I3, I4, I5, I10, I11 and I19, and that no host serves with guests of its own."""
 
-    __slots__ = ("_book", "_findings", "_placed", "_refused", "_removed", "_site", "_written")
+    __slots__ = (
+        "_book",
+        "_findings",
+        "_moves",
+        "_placed",
+        "_refused",
+        "_removed",
+        "_site",
+        "_written",
+    )
 
     def __init__(self, book: Book, site: Site, findings: Findings) -> None:
         self._book = book
         self._site = site
         self._findings = findings
         self._placed: list[Vm] = []
+        self._moves: list[Operation] = []  # begun since the controller was done last
         self._refused: list[str] = []
         self._removed: list[Host] = []
         self._written: list[str] = []
@@ -51,6 +61,7 @@ class RecordRules:
             self._lost_domains()
         if self._placed or self._refused:
             self._admissions()
+        self._moves.clear()
         if self._written:
             self._reasons()
 
@@ -60,6 +71,9 @@ class RecordRules:
         if not isinstance(after, Vm):
             return
         self._written.append(after.name)
+        rested = not isinstance(before, Vm) or before.operation is None
+        if rested and after.operation is not None and after.operation.voluntary:
+            self._moves.append(after.operation)
         if isinstance(before, Vm) and before.set != after.set:
             text = f"VM {after.name} changed its set from {before.set} to {after.set}"
             self._findings.broken("I3", text)
@@ -146,6 +160,7 @@ class RecordRules:
     def _admissions(self) -> None:
         placed, self._placed = self._placed, []
         refused, self._refused = self._refused, []
+        moves, self._moves = self._moves, []
         book = self._book
         up = [host for host in book.hosts.values() if host.schedulable]
         strict = book.policy.admission is Admission.STRICT
@@ -163,7 +178,7 @@ class RecordRules:
             here = book.hosts.get(vm.seat)
             if spread is None or here is None or not here.schedulable:
                 continue
-            seats = book.seats_before_moves(spread)
+            seats = book.seats_before(moves, spread)
             for host in up:
                 if host is here or not book.fits(host, vm.size):
                     continue
