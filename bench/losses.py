@@ -21,7 +21,8 @@ def mixed(
 ) -> tuple[list[Capacity], list[list[Size]]]:
     """What is free on each host, and the VMs on each; ``fill`` is the share of memory used.
 
-    VMs go to a random host that has room for them, so hosts are unevenly full.
+    VMs go to a random host that has room for them, so hosts are unevenly full. VMs that
+    fit nowhere are left out.
     """
     rng = random.Random(seed)
     sizes = [rng.choice(SIZES) for _ in range(vms)]
@@ -30,10 +31,11 @@ def mixed(
     left = [[memory, vcpus] for _ in range(hosts)]
     guests: list[list[Size]] = [[] for _ in range(hosts)]
     for size in sorted(sizes, key=lambda size: -size.memory_mib):
-        host = rng.randrange(hosts)
-        while left[host][0] < size.memory_mib or left[host][1] < size.vcpus:
-            host = (host + 1) % hosts
-        left[host][0] -= size.memory_mib
-        left[host][1] -= size.vcpus
-        guests[host].append(size)
-    return [Capacity(max(0, m), max(0, c), 1000) for m, c in left], guests
+        first = rng.randrange(hosts)
+        for host in (*range(first, hosts), *range(first)):
+            if left[host][0] >= size.memory_mib and left[host][1] >= size.vcpus:
+                left[host][0] -= size.memory_mib
+                left[host][1] -= size.vcpus
+                guests[host].append(size)
+                break
+    return [Capacity(m, c, 1000) for m, c in left], guests
