@@ -41,7 +41,8 @@ class Draft:
     kill: tuple[str, ...] = ()
     forget: list[str] = field(default_factory=list)
     moved_by_hand: bool = False
-    begun: int = 0  # operations ordered in this pass
+    begun: int = 0  # operations begun in this pass
+    to_order: set[str] = field(default_factory=set)  # operations to hand to the hypervisor
     removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
     _grounds: Grounds | None = None
 
@@ -89,6 +90,7 @@ class Draft:
         """Record that an operation is ordered. It is carried out after the commit."""
         self._grounds = None
         self.begun += 1
+        self.to_order.add(operation.id)
         states = {Verb.START: VmState.STARTING, Verb.STOP: VmState.STOPPING}
         starts = operation.verb is Verb.START
         self.vms[vm.name] = replace(

@@ -24,6 +24,7 @@ from frota.controllers.desired import (
     desired_group,
 )
 from frota.controllers.draft import Draft
+from frota.controllers.inherit import inherit
 from frota.controllers.kills import Kills
 from frota.controllers.observe import ASKED
 from frota.controllers.records import APPROVAL, Records
@@ -31,6 +32,7 @@ from frota.controllers.same import Same
 from frota.controllers.status import Standings
 from frota.model.definition import Definition
 from frota.model.host import Capacity, HostState
+from frota.model.sight import HostView
 from frota.model.vm import Vm, VmState
 from frota.planners.liveness import leftovers
 from frota.ports.clock import Clock
@@ -98,16 +100,18 @@ class HostGroupController:
             return Result()
         now = self._clock.now()
         outcomes = self._hypervisor.outcomes()
-        sight = self._sight(spec)
+        views = {host.name: self._hypervisor.view(host.name) for host in spec.hosts}
+        sight = self._sight(views)
         if not touched and not outcomes and self._quiet.holds(sight, now):
             return Result(min(self._quiet.until, now + spec.policy.timers.audit))
         draft = Draft.of(records, spec, self._read_clusters(), now)
         declare.declare_hosts(draft, self._new_id)
         self._attach(draft)
-        observe.look(draft, self._hypervisor, self._capacities)
+        observe.look(draft, views, self._capacities)
         observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
         self._asks.pace(draft)
         observe.find_vms(draft, outcomes)
+        inherit(draft, self._ordered)
         left = leftovers(draft.vms, draft.hosts, draft.views)
         declare.unhost_removed(draft)
         if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
@@ -129,7 +133,7 @@ class HostGroupController:
         moves.wake_for_retries(draft)
         kills = self._kills.plan(left, outcomes, draft)
         try:
-            written = records.commit(draft.values(), draft.story.lines, self._shorter(draft))
+            records.commit(draft.values(), draft.story.lines, self._shorter(draft))
         except Conflict:
             self._agenda.drop()
             self._asks = Asks()
@@ -137,15 +141,22 @@ class HostGroupController:
         self._act(draft)
         for operation in kills:
             self._hypervisor.order(operation, None)
-        asked = any(host.state in ASKED for host in draft.hosts.values())
-        self._quiet = Quiet(sight, -inf if written or asked else draft.again_at)
+        self._quiet = Quiet(sight, draft.again_at)
         return Result(min(max(draft.again_at, now), now + spec.policy.timers.audit))
 
-    def _sight(self, spec: GroupSpec) -> tuple[object, ...]:
+    def doubt(self) -> None:
+        """Look at everything again in the next pass, even if nothing seems to have changed."""
+        self._quiet = Quiet()
+
+    def _sight(self, views: Mapping[str, HostView]) -> tuple[object, ...]:
         """All that is seen of the world, to be compared with the last pass."""
-        views = [self._hypervisor.view(host.name) for host in spec.hosts]
-        sight = ((v.beating, v.incarnation, v.capacity, v.copies) for v in views)
-        return (self._witness.sees(), *sight)
+        seen = ((v.beating, v.incarnation, v.capacity, v.copies) for v in views.values())
+        verdicts = (
+            self._fence.verdict(host.name, host.incarnation)
+            for host in self._records.hosts.values()
+            if host.state in ASKED
+        )
+        return (self._witness.sees(), *seen, *verdicts)
 
     def _read_spec(self) -> GroupSpec | None:
         document = self._records.document
@@ -205,7 +216,7 @@ class HostGroupController:
             if operation is None:
                 continue
             open_operations.add(operation.id)
-            if operation.id not in self._ordered:
+            if operation.id in draft.to_order:
                 self._ordered.add(operation.id)
                 self._hypervisor.order(operation, self._definition(vm, draft))
         for identity in draft.overdue:

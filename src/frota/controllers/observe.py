@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from frota.controllers.draft import Draft
 from frota.model.decision import Stage
 from frota.model.host import Capacity, Host, HostState
-from frota.model.sight import FenceVerdict, Outcome
+from frota.model.sight import FenceVerdict, HostView, Outcome
 from frota.model.vm import Vm, VmState
 from frota.planners.liveness import Leftover, leftovers, settle
 from frota.planners.membership import Surroundings, judge
 from frota.planners.placement.ledger import rooms
 from frota.ports.fence import Fence
-from frota.ports.hypervisor import Hypervisor
 from frota.ports.witness import Witness
 
 ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
@@ -24,14 +23,16 @@ _ROUNDS = 4  # a host can pass through at most this many states in one instant
 
 
 def look(
-    draft: Draft, hypervisor: Hypervisor, known: dict[str, tuple[Capacity, Capacity | None]]
+    draft: Draft,
+    views: Mapping[str, HostView],
+    known: dict[str, tuple[Capacity, Capacity | None]],
 ) -> None:
-    """Read the views, with capacities brought down to what VMs may use.
+    """Take in the views, with capacities brought down to what VMs may use.
 
     ``known`` remembers by host what was found and what of it is usable.
     """
     for spec in draft.spec.hosts:
-        view = hypervisor.view(spec.name)
+        view = views[spec.name]
         found = view.capacity
         if found is not None:
             cached = known.get(spec.name)
