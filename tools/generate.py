@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from frota.resources.kinds import WRITTEN
+from frota.resources.kinds import FORMS, WRITTEN
 from frota.resources.quantity import DURATION_PATTERN, SHARE_PATTERN
 from frota.resources.schema import Schema, crd, inlined, json_schema
 
@@ -40,6 +40,9 @@ def outputs() -> dict[Path, str]:
         )
         page = ROOT / "docs" / "kinds" / f"{kind}.md"
         files[page] = _with_table(page.read_text(encoding="utf-8"), field_table(kind))
+    for kind in FORMS:
+        schema = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+        files[ROOT / "schemas" / f"{kind}.json"] = schema
     return files
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from frota.cli.foresight import foresee
 from frota.model.host import HostState
 from frota.model.policy import Policy, Throttle, Timers
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, VmState
 from frota.resources.fields import Strict
-from frota.resources.snapshot import SnapshotPolicy, SnapshotThrottle, SnapshotTimers
+from frota.resources.snapshot import (
+    SnapshotHost,
+    SnapshotPolicy,
+    SnapshotSet,
+    SnapshotThrottle,
+    SnapshotTimers,
+    SnapshotVm,
+)
 from frota.snapshots.reading import parse
 from frota.snapshots.writing import text_of
 from tests.snapshots.strategies import snapshots
@@ -135,3 +144,24 @@ def test_what_is_no_snapshot_is_refused(text: str) -> None:
 )
 def test_the_form_has_every_field_of_the_policy(form: type[Strict], model: type) -> None:
     assert set(form.model_fields) == {field.name for field in fields(model)}
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "snapshot.md"
+
+
+def test_the_example_of_the_page_does_what_the_page_says() -> None:
+    text = PAGE.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    found = parse("snapshot.md", text)
+    assert found.problems == ()
+    assert found.snapshot is not None
+    sight = foresee(found.snapshot)
+    assert [(step.vm, step.dst) for step in sight.starts] == [("east-gpu-2", "d")]
+    (move,) = sight.rebalance.steps
+    assert found.snapshot.hosts[move.dst].rack == "r2"
+
+
+def test_the_page_names_every_field() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for form in (SnapshotHost, SnapshotSet, SnapshotVm, SnapshotPolicy):
+        for field in form.model_fields.values():
+            assert f"`{field.alias}`" in page, field.alias
