@@ -28,15 +28,16 @@ class Wish:
 
 
 def in_layers(
-    wishes: Sequence[Wish], snapshot: Snapshot
+    wishes: Sequence[Wish], snapshot: Snapshot, ledger: Ledger | None = None
 ) -> tuple[tuple[Step, ...], tuple[Wish, ...]]:
     """Steps with their layers, and the wishes that cannot be met for want of room.
 
-    Sets with the most moves come first within a layer; then set, then VM.
+    Sets with the most moves come first within a layer; then set, then VM. ``ledger``
+    counts the snapshot, and is used up; it is counted anew when left out.
     """
     if not wishes:
         return (), ()
-    ledger = Ledger(snapshot)
+    ledger = ledger or Ledger(snapshot)
     weight = Counter(wish.set for wish in wishes)
     todo = sorted(wishes, key=lambda w: (-weight[w.set], w.set, w.step.vm))
     steps: list[Step] = []

@@ -7,7 +7,7 @@ compete for room are settled together. In ``home`` mode displaced VMs go home fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from frota.model.availability import AvailabilitySet, Level
@@ -16,12 +16,19 @@ from frota.model.plan import Plan, Proof, Refusal, Step
 from frota.model.policy import RebalanceMode
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, Verb, Vm
-from frota.planners.placement.evenly import Grounds, admits, movable, unevenness
+from frota.planners.placement.evenly import (
+    Grounds,
+    admits,
+    is_uneven,
+    movable,
+    unevenness,
+)
 from frota.planners.placement.flow import solve
 from frota.planners.placement.ledger import UNSEATED, Ledger
 from frota.planners.placement.order import Wish, in_layers
 from frota.planners.placement.proof import closed_form
 from frota.planners.placement.spreadproblem import (
+    Change,
     SetSpread,
     SpreadAnswer,
     SpreadProblem,
@@ -31,6 +38,7 @@ from frota.planners.placement.verdict import members_of
 
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
+_LIVE = Mobility.LIVE
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
 
 
@@ -38,15 +46,33 @@ Solver = Callable[[SpreadProblem], SpreadAnswer]
 
 
 @dataclass(slots=True)
+class _Class:
+    """All VMs of one size, by set, and the ages of configuration among them."""
+
+    members: dict[str, list[Vm]] = field(default_factory=dict)
+    generations: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class _Draft:
     """Where each VM is to be at the end, as far as decided; the ledger follows."""
 
-    snapshot: Snapshot
-    ledger: Ledger
-    members: dict[str, list[Vm]]
+    grounds: Grounds  # over the draft's own ledger
+    members: Mapping[str, Sequence[Vm]]
     solver: Solver
+    classes: Mapping[Size, _Class] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
     reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is planned for."""
+        return self.grounds.snapshot
+
+    @property
+    def ledger(self) -> Ledger:
+        """The room and the counts that the draft leaves."""
+        return self.grounds.ledger
 
     def host_of(self, vm: Vm) -> int:
         """The index of the host a VM sits on in the draft; -1 for none."""
@@ -77,10 +103,11 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     home = snapshot.policy.rebalance is RebalanceMode.HOME
     if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
-    draft = _Draft(snapshot, Ledger(snapshot), members_of(snapshot), solver)
+    draft = _Draft(grounds.over(grounds.ledger.copy()), members_of(snapshot), solver)
     if home:
         _send_home(draft)
     uneven = _uneven_sets(draft)
+    draft.classes = _by_size(draft) if uneven else {}
     bound = 0
     for _ in range(_ROUNDS):
         before = len(draft.place)
@@ -89,36 +116,42 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
         uneven = _uneven_sets(draft)
         if not uneven or len(draft.place) == before:
             break
-    return _finish(draft, uneven, None if home else bound)
+    return _finish(draft, grounds.ledger.copy(), uneven, None if home else bound)
 
 
 def _uneven_sets(draft: _Draft) -> set[str]:
     """Sets that a move could help, or that stand uneven for want of room."""
-    grounds = Grounds(draft.snapshot, draft.ledger)
     return {
         name
         for name, spread in draft.snapshot.sets.items()
-        if unevenness(spread, draft.members[name], grounds) is not None
+        if is_uneven(spread, draft.members[name], draft.grounds)
     }
 
 
-def _sizes(draft: _Draft, names: Iterable[str]) -> list[Size]:
+def _by_size(draft: _Draft) -> dict[Size, _Class]:
+    """The members of all sets by their size."""
+    classes: dict[Size, _Class] = {}
+    size: Size | None = None  # of the VM before: most of a set are alike
+    found = _Class()
+    for name, group in draft.members.items():
+        adopts = draft.snapshot.sets[name].adopt_new_domains
+        here: list[Vm] | None = None
+        for vm in group:
+            if here is None or vm.size != size:
+                size = vm.size
+                found = classes.setdefault(size, _Class())
+                here = found.members.setdefault(name, [])
+            here.append(vm)
+            found.generations.add(0 if adopts else vm.generation)
+    return classes
+
+
+def _sizes(draft: _Draft, names: Collection[str]) -> list[Size]:
     """Sizes of the uneven sets, largest first."""
-    found = {vm.size for name in names for vm in draft.members[name]}
+    found = [
+        size for size, alike in draft.classes.items() if not alike.members.keys().isdisjoint(names)
+    ]
     return sorted(found, key=lambda s: (-s.memory_mib, -s.vcpus, s.gpu_model, s.gpus))
-
-
-def _generations(draft: _Draft, size: Size) -> list[int]:
-    """Distinct configuration ages among movable members of a size, oldest first."""
-    snapshot = draft.snapshot
-    return sorted(
-        {
-            0 if snapshot.sets[vm.set].adopt_new_domains else vm.generation
-            for group in draft.members.values()
-            for vm in group
-            if vm.size == size
-        }
-    )
 
 
 def _even_out(draft: _Draft, size: Size) -> int:
@@ -128,25 +161,22 @@ def _even_out(draft: _Draft, size: Size) -> int:
     first, then the younger ones with them fixed.
     """
     bound = 0
-    for generation in _generations(draft, size):
-        names = [
-            name
-            for name, group in sorted(draft.members.items())
-            if any(vm.size == size for vm in group)
-        ]
+    alike = draft.classes[size]
+    names = sorted(alike.members)
+    for generation in sorted(alike.generations):
         problem = _problem(draft, size, names, generation)
         answer = draft.solver(problem)
         bound += closed_form(problem)
         for change in changes(problem, answer):
-            _apply(draft, names[change.set_index], change.leave, change.arrive, generation)
+            name = names[change.set_index]
+            _apply(draft, name, alike.members[name], change, generation)
     return bound
 
 
 def _in_play(draft: _Draft, vm: Vm, generation: int) -> bool:
     spread = draft.snapshot.sets[vm.set]
     old_enough = spread.adopt_new_domains or vm.generation >= generation
-    host = draft.host_of(vm)
-    return old_enough and host >= 0 and movable(vm, draft.snapshot)
+    return old_enough and movable(vm, draft.snapshot)
 
 
 def _problem(draft: _Draft, size: Size, names: list[str], generation: int) -> SpreadProblem:
@@ -175,25 +205,35 @@ def _slots(ledger: Ledger, host: int, size: Size) -> int:
 
 
 def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
-    current: Counter[int] = Counter()
-    fixed: Counter[int] = Counter()
-    native: Counter[int] = Counter()
-    away: Counter[int] = Counter()
+    current: dict[int, int] = {}
+    fixed: dict[int, int] = {}
+    native: dict[int, int] = {}
+    away: dict[int, int] = {}
     weight = CONTROL_PLANE_WEIGHT if spread.control_plane else 1
-    for vm in draft.members[spread.name]:
+    host_at, snapshot = draft.ledger.index, draft.snapshot
+    everybody = spread.adopt_new_domains
+    alike = draft.classes[size].members[spread.name]
+    for vm in alike:
         host = draft.host_of(vm)
-        if vm.size != size or not _in_play(draft, vm, generation):
-            if host >= 0 and (vm.operation is not None or vm.state not in UNSEATED):
-                fixed[host] += 1
+        if host < 0:
             continue
-        current[host] += 1
-        home = draft.ledger.index.get(vm.home, -1)
+        if not (everybody or vm.generation >= generation) or not movable(vm, snapshot):
+            _hold(vm, host, fixed)
+            continue
+        current[host] = current.get(host, 0) + 1
+        home = host_at.get(vm.home, -1)
         if home == host:
-            native[host] += 1
+            native[host] = native.get(host, 0) + 1
         elif home >= 0:
-            away[home] += 1
-        if vm.mobility is not Mobility.LIVE:
+            away[home] = away.get(home, 0) + 1
+        if vm.mobility is not _LIVE:
             weight = max(weight, COLD_WEIGHT)
+    members = draft.members[spread.name]
+    if len(members) > len(alike):
+        for vm in members:
+            host = draft.host_of(vm)
+            if vm.size != size and host >= 0:
+                _hold(vm, host, fixed)
     return SetSpread(
         current=current,
         rack=Level.RACK in spread.levels,
@@ -204,6 +244,12 @@ def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: 
         native=native,
         away=away,
     )
+
+
+def _hold(vm: Vm, host: int, fixed: dict[int, int]) -> None:
+    """Count a member that stays where it is, if it counts at all."""
+    if vm.operation is not None or vm.state not in UNSEATED:
+        fixed[host] = fixed.get(host, 0) + 1
 
 
 def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozenset[int] | None:
@@ -217,21 +263,19 @@ def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozens
 
 
 def _apply(
-    draft: _Draft,
-    name: str,
-    leave: tuple[tuple[int, int], ...],
-    arrive: tuple[tuple[int, int], ...],
-    generation: int,
+    draft: _Draft, name: str, members: Sequence[Vm], change: Change, generation: int
 ) -> None:
     """Choose which members make the counts true: those whose home is the goal first."""
-    goals = Counter(dict(arrive))
+    goals = Counter(dict(change.arrive))
+    leave = dict(change.leave)
+    there: dict[int, list[Vm]] = {host: [] for host in leave}
+    for vm in members:
+        host = draft.host_of(vm)
+        if host in there and _in_play(draft, vm, generation):
+            there[host].append(vm)
     leaving: list[Vm] = []
-    for host, count in leave:
-        here = [
-            vm
-            for vm in draft.members[name]
-            if draft.host_of(vm) == host and _in_play(draft, vm, generation)
-        ]
+    for host, count in leave.items():
+        here = there[host]
         here.sort(key=lambda vm: (goals[draft.ledger.index.get(vm.home, -1)] == 0, vm.order))
         leaving += here[:count]
     rest = []
@@ -291,20 +335,19 @@ def _goes_home(draft: _Draft, vm: Vm) -> bool:
     return True
 
 
-def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
+def _finish(draft: _Draft, before: Ledger, uneven: set[str], bound: int | None) -> Plan:
+    """The plan of a draft. ``before`` counts the snapshot, and is used up."""
     snapshot = draft.snapshot
-    by_name = {vm.name: vm for group in draft.members.values() for vm in group}
     wishes = []
     for name, dst in draft.place.items():
-        vm = by_name[name]
-        verb = Verb.LIVE if vm.mobility is Mobility.LIVE else Verb.COLD
+        vm = snapshot.vms[name]
+        verb = Verb.LIVE if vm.mobility is _LIVE else Verb.COLD
         step = Step(verb, name, vm.host, draft.ledger.names[dst], draft.reasons[name])
         wishes.append(Wish(step, vm.size, vm.set))
-    steps, stuck = in_layers(wishes, snapshot)
+    steps, stuck = in_layers(wishes, snapshot, before)
     refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
-    grounds = Grounds(snapshot, draft.ledger)
     for name in sorted(uneven):
-        why = unevenness(snapshot.sets[name], draft.members[name], grounds)
+        why = unevenness(snapshot.sets[name], draft.members[name], draft.grounds)
         if why is not None:
             refusals.append(Refusal(name, why.blocker or "Capacity", why.message))
     proof = None
