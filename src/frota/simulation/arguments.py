@@ -41,9 +41,11 @@ class Reader:
         file = self.document.file
         self.problems.append(Problem(file, *place, path_text(path), expected, text, hint))
 
-    def unknown(self, path: Path, word: str, choices: tuple[str, ...]) -> None:
-        """Note a word or key that is none of those known."""
-        place = self.document.locate(path, key=True)
+    def unknown(
+        self, path: Path, word: str, choices: tuple[str, ...], *, key: bool = False
+    ) -> None:
+        """Note a word (or key) that is none of those known."""
+        place = self.document.locate(path, key=key)
         text, known = path_text(path), one_of(choices)
         file, found = self.document.file, quoted(word)
         self.problems.append(Problem(file, *place, text, known, found, "", word, choices))
@@ -55,7 +57,7 @@ class Reader:
             return {}
         for key in value:
             if known and key not in known:
-                self.unknown((*path, key), key, known)
+                self.unknown((*path, key), key, known, key=True)
         return {key: item for key, item in value.items() if not known or key in known}
 
     def seconds(self, value: Any, path: Path) -> float:
@@ -157,7 +159,8 @@ def _counts(reader: Reader, value: Any, path: Path) -> dict[str, int]:
     found = {}
     for name, count in reader.mapping(value, path).items():
         if name not in (*reader.names.pools, "control-plane"):
-            reader.unknown((*path, name), name, (*sorted(reader.names.pools), "control-plane"))
+            known = (*sorted(reader.names.pools), "control-plane")
+            reader.unknown((*path, name), name, known, key=True)
         found[name] = _whole(reader, count, (*path, name))
     return found
 

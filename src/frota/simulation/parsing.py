@@ -117,7 +117,7 @@ def _documents(
     if "fleet" in value:
         name = str(value["fleet"])
         try:
-            text = open_file(name) if open_file is not None else ""
+            text = _no_file(name) if open_file is None else open_file(name)
         except (OSError, UnicodeDecodeError) as error:
             expected = "a file with a HostGroup and its Clusters, relative to this one"
             reader.wrong(("fleet",), expected, f"{quoted(name)}: {error}")
@@ -141,6 +141,10 @@ def _documents(
     cluster = cluster_document(control, pools)
     text = "\n---\n".join(json.dumps(item) for item in (group, cluster))
     return _loaded(reader, ("hosts",), reader.document.file, text)
+
+
+def _no_file(name: str) -> str:
+    raise FileNotFoundError(f"no file can be named here, such as {name}")
 
 
 def _loaded(reader: Reader, path: Path, name: str, text: str) -> tuple[Mapping[str, Any], ...]:
@@ -207,7 +211,7 @@ def _arguments(reader: Reader, word: str, entry: Mapping[str, Any], path: Path) 
     for key, part in inner.items():
         name = known.get(key, key)
         if name not in action.fields:
-            reader.unknown((*where, key), key, tuple(action.fields))
+            reader.unknown((*where, key), key, tuple(action.fields), key=True)
             continue
         args[name] = reader.argument(action.fields[name], part, (*where, key))
     for name in action.needed:
@@ -269,13 +273,14 @@ def _subject(reader: Reader, subject: str, wanted: Any, path: Path) -> str:
         if isinstance(wanted, dict):
             reader.mapping(wanted, where, fields[kind])
         if kind == "host" and name not in reader.names.hosts:
-            reader.unknown(where, name, tuple(sorted(reader.names.hosts)))
+            reader.unknown(where, name, tuple(sorted(reader.names.hosts)), key=True)
         if kind == "set" and name in (*reader.names.pools, "control-plane"):
             return f"set {CLUSTER}-{name}"
         return subject
     plain = (*expect.ORDER_COUNTS, *expect.STATE_COUNTS, *expect.JOURNAL)
     if subject not in plain:
-        reader.unknown(where, subject, ("set NAME", "vm NAME", "host NAME", *plain))
+        known = ("set NAME", "vm NAME", "host NAME", *plain)
+        reader.unknown(where, subject, known, key=True)
     return subject
 
 

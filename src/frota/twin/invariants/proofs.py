@@ -45,7 +45,7 @@ class Whereabouts:
         elif vm.state is VmState.RUNNING:
             places.clear()
             places.add(vm.host)
-        elif vm.state in WAITING:
+        elif vm.state in WAITING or vm.state is VmState.STOPPED:
             for host in list(places):
                 if self._answers_without(host, vm.name):
                     places.discard(host)
