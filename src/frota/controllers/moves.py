@@ -18,6 +18,7 @@ from frota.planners.placement.drain import plan_drain
 from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.rebalance import plan_rebalance
+from frota.planners.placement.single import single_move
 from frota.planners.placement.starts import (
     plan_starts,
     preemptions,
@@ -174,8 +175,21 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
     if agenda.steps and not admitted and not moving:
-        draft.wake_at(_rested_at(draft))
+        agenda.drop()  # nothing of it may begin as things are
+        return _single(draft, agenda, new_id)
     return bool(admitted)
+
+
+def _single(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
+    """Begin one move that may begin though none of the joint plan may; if there is none,
+    do not look again before something changes."""
+    step = single_move(draft.grounds())
+    if step is None:
+        agenda.rested_at = _rested_at(draft)
+        draft.wake_at(agenda.rested_at)
+        return False
+    begin(draft, step, new_id, agenda.cause_id, voluntary=True)
+    return True
 
 
 def _respects_hands(draft: Draft, agenda: Agenda) -> bool:

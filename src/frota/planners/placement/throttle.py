@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from frota.model.availability import Level
 from frota.model.plan import Refusal, Step
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Verb, Vm, VmState
@@ -68,7 +69,11 @@ class _Gate:
     def let_in(self, step: Step) -> None:
         """Count a move that begins."""
         vm = self._snapshot.vms[step.vm]
-        self._ledger.take(self._ledger.index[step.dst], vm.size)
+        src, dst = self._ledger.index[step.src], self._ledger.index[step.dst]
+        self._ledger.take(dst, vm.size)
+        if vm.set:
+            self._ledger.seat(vm.set, src, -1)
+            self._ledger.seat(vm.set, dst, 1)
         self._count(vm, step.src, step.dst)
         self._busy_sets.add(vm.set)
         self._moved[vm.name] = replace(vm, host=step.dst)
@@ -79,6 +84,8 @@ class _Gate:
         why = self._limit(step, vm) or self._quorum(vm)
         if not why and not self._ledger.fits(self._ledger.index[step.dst], vm.size):
             why = f"waits for room on {step.dst}"
+        if not why and self._voluntary and self._less_even(step, vm):
+            why = "waits until another member of its set has gone first"
         if not why and self._voluntary and not self._leaves_survival(step, vm):
             why = "would leave the group unable to lose a host"
         return why
@@ -107,6 +114,24 @@ class _Gate:
         if well < needed:
             return f"{well} of {len(members)} control-plane members are ready, {needed} needed"
         return ""
+
+    def _less_even(self, step: Step, vm: Vm) -> bool:
+        """Whether the move, were it the only one, would leave the set less even.
+
+        A swap by way of a third host does so for a while, and is let pass.
+        """
+        spread = self._snapshot.sets.get(vm.set)
+        if spread is None or step.final or vm.transit:
+            return False
+        ledger = self._ledger
+        src, dst = ledger.index[step.src], ledger.index[step.dst]
+        counts, racks = ledger.counts[vm.set], ledger.rack_counts[vm.set]
+        from_rack, to_rack = ledger.rack_of[src], ledger.rack_of[dst]
+        if Level.RACK in spread.levels and from_rack != to_rack:
+            gap = racks[from_rack] - racks.get(to_rack, 0)
+            if gap != 1:
+                return gap < 1
+        return Level.HOST in spread.levels and counts[src] - counts.get(dst, 0) < 1
 
     def _leaves_survival(self, step: Step, vm: Vm) -> bool:
         """Whether the group can lose a host after the move, if it could before.
