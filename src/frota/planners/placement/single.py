@@ -50,7 +50,7 @@ def _options(
         if not movable(vm, snapshot) or (ledger.index[vm.host], vm.generation) in seen:
             continue
         seen.add((ledger.index[vm.host], vm.generation))
-        for dst in sorted(grounds.open_to(spread).hosts):
+        for dst in sorted(h for hosts in grounds.open_to(spread).in_rack.values() for h in hosts):
             name = ledger.names[dst]
             if name == vm.host or not ledger.fits(dst, vm.size):
                 continue
