@@ -49,7 +49,7 @@ class Uneven:
 class Grounds:
     """One snapshot and its ledger, with the open domains worked out once."""
 
-    __slots__ = ("_by_config", "_serving", "ledger", "snapshot")
+    __slots__ = ("_by_config", "_serving", "ledger", "serving", "snapshot")
 
     def __init__(self, snapshot: Snapshot, ledger: Ledger) -> None:
         self.snapshot = snapshot
@@ -59,6 +59,7 @@ class Grounds:
             for index, name in enumerate(ledger.names)
             if snapshot.hosts[name].schedulable
         ]
+        self.serving = frozenset(index for index, _ in self._serving)
         self._by_config: dict[frozenset[str], Open] = {}
 
     def over(self, ledger: Ledger) -> Grounds:
@@ -248,8 +249,10 @@ class _Inquiry:
             yield self._between(_Arena("hosts", ledger.names, ground.host_list, here))
             return
         held = dict.fromkeys(ground.rack_list, 0)
-        for rack in {ledger.rack_of[host] for host in counts} & ground.racks:
-            held[rack] = sum(counts.get(host, 0) for host in ground.in_rack[rack])
+        for host, n in counts.items():
+            rack = ledger.rack_of[host]
+            if rack in held and host in self.grounds.serving:
+                held[rack] += n
         yield self._between(_Arena("racks", ledger.racks, ground.rack_list, held, ground.in_rack))
         if _HOST not in self.spread.levels:
             return

@@ -57,22 +57,14 @@ class _Class:
 class _Draft:
     """Where each VM is to be at the end, as far as decided; the ledger follows."""
 
-    grounds: Grounds  # over the draft's own ledger
+    grounds: Grounds
+    snapshot: Snapshot
+    ledger: Ledger
     members: Mapping[str, Sequence[Vm]]
     solver: Solver
     classes: Mapping[Size, _Class] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
     reasons: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What is planned for."""
-        return self.grounds.snapshot
-
-    @property
-    def ledger(self) -> Ledger:
-        """The room and the counts that the draft leaves."""
-        return self.grounds.ledger
 
     def host_of(self, vm: Vm) -> int:
         """The index of the host a VM sits on in the draft; -1 for none."""
@@ -103,7 +95,8 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     home = snapshot.policy.rebalance is RebalanceMode.HOME
     if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
-    draft = _Draft(grounds.over(grounds.ledger.copy()), members_of(snapshot), solver)
+    ledger = grounds.ledger.copy()
+    draft = _Draft(grounds.over(ledger), snapshot, ledger, members_of(snapshot), solver)
     if home:
         _send_home(draft)
     uneven = _uneven_sets(draft)
@@ -137,7 +130,7 @@ def _by_size(draft: _Draft) -> dict[Size, _Class]:
         adopts = draft.snapshot.sets[name].adopt_new_domains
         here: list[Vm] | None = None
         for vm in group:
-            if here is None or vm.size != size:
+            if here is None or (vm.size is not size and vm.size != size):
                 size = vm.size
                 found = classes.setdefault(size, _Class())
                 here = found.members.setdefault(name, [])
@@ -210,11 +203,13 @@ def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: 
     native: dict[int, int] = {}
     away: dict[int, int] = {}
     weight = CONTROL_PLANE_WEIGHT if spread.control_plane else 1
-    host_at, snapshot = draft.ledger.index, draft.snapshot
+    host_at, snapshot, moved = draft.ledger.index, draft.snapshot, draft.place
     everybody = spread.adopt_new_domains
     alike = draft.classes[size].members[spread.name]
     for vm in alike:
-        host = draft.host_of(vm)
+        host = moved.get(vm.name, -1)
+        if host < 0:
+            host = host_at.get(vm.seat, -1)
         if host < 0:
             continue
         if not (everybody or vm.generation >= generation) or not movable(vm, snapshot):
