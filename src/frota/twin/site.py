@@ -124,10 +124,11 @@ class Site:
         return self._live
 
     def usage(self, machine: Machine) -> Usage:
-        """What running and arriving guests take, with what has been ordered."""
+        """What running and arriving guests take, with what has been ordered. Guests that
+        the host started against the rules are left out: nobody could plan for them."""
         usage = Usage()
         for vm, copy in machine.copies.items():
-            if copy.state in _TAKES_ROOM and vm in self.sizes:
+            if copy.state in _TAKES_ROOM and vm in self.sizes and vm not in machine.rogues:
                 usage.add(self.sizes[vm])
         for job in self.jobs.values():
             size = job.claims(machine)
