@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from frota.cli.main import command_names, main
 from frota.cli.outcome import MEANINGS
 from frota.cli.terminal import Cell, Terminal, printable, wants_color
 from frota.store.guard import Guard
-from tests.cli.conftest import ROOT, Frota
+from tests.cli.conftest import EXAMPLE, ROOT, Frota
 
 HEAVY = ("pydantic", "rich", "msgspec", "ortools", "numpy", "libvirt", "yaml", "asyncio")
 
@@ -112,6 +113,25 @@ def test_a_held_store_says_by_whom(frota: Frota) -> None:
         ended = frota("up", "--plain")
     assert ended.code == 3
     assert "another Frota works on this store: process" in ended.err
+
+
+def test_a_store_that_cannot_be_made_is_named(tmp_path: Path, empty: Frota) -> None:
+    (tmp_path / "file").write_text("")
+    below = Frota(tmp_path / "file" / "frota.db", empty._capsys)
+    for words in (("up", "--plain"), ("apply", str(EXAMPLE))):
+        ended = below(*words)
+        assert ended.code == 5, words
+        assert "cannot be made" in ended.err
+
+
+def test_a_terminal_without_unicode_is_no_failure(frota: Frota) -> None:
+    frota.change("Host", "plant-east/a", lambda host: replace(host, reason="█"))
+    command = [sys.executable, "-m", "frota", "--store", str(frota.store), "get", "hosts"]
+    done = subprocess.run(
+        command, capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.splitlines()[1].endswith(b"?")
 
 
 def _modules_after(words: list[str]) -> set[str]:

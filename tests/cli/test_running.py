@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +75,29 @@ def test_up_prints_decisions_and_stops_on_sigterm(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (0, "")
     assert second.returncode == 3
     assert f"process {process.pid}" in second.stderr
+
+
+def test_up_redraws_a_picture_on_a_terminal(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    command = [sys.executable, "-m", "frota", "--store", str(tmp_path / "frota.db")]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    shown = b""
+    with subprocess.Popen(
+        [*command, "up", str(EXAMPLE), "--speed", "50"],
+        stdin=inside, stdout=inside, stderr=inside, env=environment,
+    ) as process:  # fmt: skip
+        os.close(inside)
+        while b"9 of 9 VMs running" not in shown:
+            shown += os.read(terminal, 65536)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(terminal, 65536):
+                shown += part
+        code = process.wait(DEADLINE_S)
+    os.close(terminal)
+    assert code == 0
+    assert shown.endswith(b"stopped; VMs run on\r\n")
+    assert "█████".encode() in shown
 
 
 def test_up_with_a_bad_file_does_not_begin(empty: Frota, write: Put) -> None:

@@ -89,7 +89,7 @@ class Application:
         self._since = 0
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self._path.parent)
         self._clock = SystemClock(stored_time(self._path))
         self._guard = self._take_guard()
         try:
@@ -202,3 +202,13 @@ class Application:
         made = twin.TwinOutfitter(self._clock, speed=self._speed, seed=self._seed)
         self._dated.clocks.append(made.clock)
         return made
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be made ({error.strerror}). Expected a path where this user may "
+            "make a directory"
+        ) from None

@@ -112,10 +112,14 @@ def _split(words: list[str]) -> tuple[list[str], str, list[str]]:
 
 def _run(command: _Command, words: list[str]) -> int:
     from importlib import import_module
+    from io import TextIOWrapper
 
     from frota.cli.arguments import Parser, Run, add_common, store_path
     from frota.cli.terminal import Terminal, wants_color
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no Unicode gets "?"
+            stream.reconfigure(errors="replace")
     module, _, function = command.place.partition(":")
     parser = Parser(f"frota {command.name}")
     add_common(parser)
