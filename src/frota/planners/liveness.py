@@ -246,9 +246,7 @@ def _incoming(vm: Vm, host: str, scene: _Scene) -> bool:
 
 
 def _lost(vm: Vm, why: str) -> Vm:
-    return replace(
-        vm, state=VmState.LOST, operation=None, transit="", missed_at=None, reason=why
-    )
+    return replace(vm, state=VmState.LOST, operation=None, transit="", missed_at=None, reason=why)
 
 
 def _operating(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) -> Vm | None:
