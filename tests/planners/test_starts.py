@@ -68,14 +68,13 @@ def test_only_hosts_that_are_up_take_vms_but_probation_is_better_than_nothing() 
 
 
 def test_order_of_restart() -> None:
-    lost = {"state": VmState.LOST}
     vms = [
-        *members("cp", "a--", **{}),
+        *members("cp", "a--"),
         *(replace(v, state=VmState.LOST, host="b", epoch=1) for v in members("low", "bb")),
-        *(replace(v, priority=5, **lost) for v in members("high", "bb")),
-        vm("big", "high", "b", order=9, priority=5, size=Size(8 * GIB, 2), **lost),
+        *(replace(v, priority=5, state=VmState.LOST) for v in members("high", "bb")),
+        vm("big", "high", "b", order=9, priority=5, size=Size(8 * GIB, 2), state=VmState.LOST),
         vm("half-1", "half", "a", order=20),
-        vm("half-2", "half", "b", order=21, **lost),
+        vm("half-2", "half", "b", order=21, state=VmState.LOST),
     ]
     sets = [control_plane(), pool("low"), pool("high"), pool("half")]
     queue = [v.name for v in waiting(group(map(host, "ab"), sets, vms))]

@@ -14,8 +14,8 @@ from frota.planners.placement.survival import failing_hosts, losses
 from tests.planners.builders import GIB, group, host, pool, vm
 
 
-def sized(name: str, on: str, memory_gib: int, **size: int | str) -> Vm:
-    return vm(name, "w", on, size=Size(memory_gib * GIB, 1, **size))  # type: ignore[arg-type]
+def sized(name: str, on: str, memory_gib: int, *, gpu_model: str = "", gpus: int = 0) -> Vm:
+    return vm(name, "w", on, size=Size(memory_gib * GIB, 1, gpu_model, gpus))
 
 
 def test_crumbs_of_free_memory_hold_no_large_vm() -> None:

@@ -156,7 +156,7 @@ class Run:
             fence=WatchedFence(fence, self.fuse),
             witness=TwinWitness(self.site, configured=self.witnessed),
             clock=self.clock,
-            rng=random.Random(self._seeds.getrandbits(32)),  # noqa: S311
+            rng=random.Random(self._seeds.getrandbits(32)),  # noqa: S311 - simulation
         )
         self.wake()
 
