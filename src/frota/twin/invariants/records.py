@@ -168,7 +168,7 @@ class RecordRules:
         waiting = [vm for vm in waiting if vm.state is VmState.UNPLACEABLE]
         for vm in waiting:
             free = next((host.name for host in up if book.fits(host, vm.size)), "")
-            if free and not (strict and not vm.epoch):
+            if free and not (strict and not vm.epoch) and not self._makes_room(vm):
                 text = f"VM {vm.name} is Unplaceable ({vm.reason}) although {free} has room for it"
                 self._findings.broken("I4", text)
         if waiting:
@@ -189,6 +189,13 @@ class RecordRules:
                     )
                     self._findings.broken("I5", text)
                     break
+
+    def _makes_room(self, vm: Vm) -> bool:
+        """Whether the room is being kept for a more important VM (only with preemption)."""
+        return self._book.policy.preempt and any(
+            other.priority > vm.priority and other.state is VmState.UNPLACEABLE
+            for other in self._book.vms.values()
+        )
 
     def _reasons(self) -> None:
         written, self._written = self._written, []
