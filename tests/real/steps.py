@@ -138,6 +138,7 @@ def drained(stage: Stage, host: str, tell: Tell) -> None:
         "each was ordered once: adopted, not redone"
     )
     assert not stage.decisions(since=at, reason="Start")
+    assert not stage.decisions(since=at, reason="Isolated"), "a new process knows no silence"
     assert stage.boots(list(boots)) == boots, "nothing restarted"
     tell(f"{host} is empty and in Maintenance; the moves under way were adopted")
 

@@ -100,13 +100,13 @@ class HostGroupController:
             return Result()
         now = self._clock.now()
         outcomes = self._hypervisor.outcomes()
-        views = {host.name: self._hypervisor.view(host.name) for host in spec.hosts}
-        sight = self._sight(views)
+        views, sight = self._look(spec)
         if not touched and not outcomes and self._quiet.holds(sight, now):
             return Result(min(self._quiet.until, now + spec.policy.timers.audit))
         draft = Draft.of(records, spec, self._read_clusters(), now)
         declare.declare_hosts(draft, self._new_id)
-        self._attach(draft)
+        if self._attach(draft):
+            views, sight = self._look(spec)  # what was not watched was not silent for long
         observe.look(draft, views, self._capacities)
         observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
         self._asks.pace(draft)
@@ -148,6 +148,10 @@ class HostGroupController:
         """Look at everything again in the next pass, even if nothing seems to have changed."""
         self._quiet = Quiet()
 
+    def _look(self, spec: GroupSpec) -> tuple[Mapping[str, HostView], tuple[object, ...]]:
+        views = {host.name: self._hypervisor.view(host.name) for host in spec.hosts}
+        return views, self._sight(views)
+
     def _sight(self, views: Mapping[str, HostView]) -> tuple[object, ...]:
         """All that is seen of the world, to be compared with the last pass."""
         seen = ((v.beating, v.incarnation, v.capacity, v.copies) for v in views.values())
@@ -176,20 +180,22 @@ class HostGroupController:
             del self._clusters[name]
         return {name: self._clusters[name][1] for name in sorted(self._clusters)}
 
-    def _attach(self, draft: Draft) -> None:
+    def _attach(self, draft: Draft) -> bool:
+        """Watch the hosts that are to be watched; whether anything changed."""
         wanted = {
             spec.name: spec.address
             for spec in draft.spec.hosts
             if draft.hosts[spec.name].state is not HostState.REMOVED
         }
         if wanted == self._attached:
-            return
+            return False
         for name in self._attached.keys() - wanted.keys():
             self._hypervisor.detach(name)
         for name, address in wanted.items():
             if self._attached.get(name) != address:
                 self._hypervisor.attach(address)
         self._attached = dict(wanted)
+        return True
 
     def _shorter(self, draft: Draft) -> Mapping[str, Any] | None:
         """The HostGroup without the hosts that were removed for good in this pass."""
