@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
 
 from frota.model.host import HostState
 from frota.model.plan import Refusal, Step
@@ -21,6 +23,7 @@ from frota.planners.placement.survival import survives_any_host
 
 WAITING = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
 _EXPLAINED = 200  # starts of one batch for which the alternatives are written down
+_NAMED = 3  # alternatives of each
 _ALIVE = frozenset({VmState.RUNNING, VmState.MIGRATING, VmState.UNMONITORED})
 
 
@@ -73,15 +76,17 @@ def waiting(snapshot: Snapshot) -> list[Vm]:
 def plan_starts(snapshot: Snapshot, queue: Sequence[Vm], ledger: Ledger) -> Starts:
     """Place the VMs of a queue (see ``waiting``) for which there is room. Uses up ``ledger``."""
     places, warnings = _place(queue, snapshot, ledger)
-    steps, refusals = [], []
+    others = _Others(snapshot, ledger)
+    steps: list[Step] = []
+    refusals: list[Refusal] = []
     for vm in queue:
         host, why = places[vm.name]
         if host is None:
             refusals.append(Refusal(vm.name, why, _no_room(vm, snapshot, why)))
         else:
-            others = _others(vm, host, snapshot, ledger) if len(steps) < _EXPLAINED else ()
+            rejected = others.of(vm, host) if len(steps) < _EXPLAINED else ()
             name = ledger.names[host]
-            steps.append(Step(Verb.START, vm.name, "", name, _reason(vm), rejected=others))
+            steps.append(Step(Verb.START, vm.name, "", name, _reason(vm), rejected=rejected))
     return Starts(tuple(steps), tuple(refusals), warnings, ledger)
 
 
@@ -208,19 +213,33 @@ def _reason(vm: Vm) -> str:
     return f"restart: {vm.reason}" if vm.epoch else "first placement"
 
 
-def _others(vm: Vm, chosen: int, snapshot: Snapshot, ledger: Ledger) -> tuple[str, ...]:
+class _Others:
     """The next best hosts, and why they were not taken, as the batch leaves them."""
-    counts = ledger.counts.get(vm.set, {})
-    ranked = sorted(
-        (counts.get(index, 0), ledger.load(index), index)
-        for index, name in enumerate(ledger.names)
-        if index != chosen and snapshot.hosts[name].schedulable
-    )
-    return tuple(
-        f"{ledger.names[index]}: {members} members of {vm.set}, {load / 10:.0f} % full"
-        + ("" if ledger.fits(index, vm.size) else ", no room for one more")
-        for members, load, index in ranked[:3]
-    )
+
+    def __init__(self, snapshot: Snapshot, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._load = {
+            index: ledger.load(index)
+            for index, name in enumerate(ledger.names)
+            if snapshot.hosts[name].schedulable
+        }
+        self._by_load = sorted(self._load, key=lambda index: (self._load[index], index))
+
+    def of(self, vm: Vm, chosen: int) -> tuple[str, ...]:
+        """Three hosts by members of the VM's set, then by load; fewer if there are fewer."""
+        ledger, load = self._ledger, self._load
+        counts = {h: n for h, n in ledger.counts.get(vm.set, {}).items() if n}
+        empty = (host for host in self._by_load if host not in counts and host != chosen)
+        held = (host for host in counts if host in load and host != chosen)
+        ranked = nsmallest(
+            _NAMED,
+            ((counts.get(host, 0), load[host], host) for host in (*held, *islice(empty, _NAMED))),
+        )
+        return tuple(
+            f"{ledger.names[index]}: {members} members of {vm.set}, {full / 10:.0f} % full"
+            + ("" if ledger.fits(index, vm.size) else ", no room for one more")
+            for members, full, index in ranked
+        )
 
 
 def _no_room(vm: Vm, snapshot: Snapshot, why: str) -> str:
