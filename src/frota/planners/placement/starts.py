@@ -102,6 +102,9 @@ def _place(
         for i, name in enumerate(ledger.names)
         if snapshot.hosts[name].state is HostState.RECOVERING
     ]
+    if snapshot.policy.admission is Admission.STRICT:
+        # New VMs may be refused in the end: they must not take room from restarts.
+        queue = sorted(queue, key=lambda vm: not vm.epoch)
     chooser = Chooser(ledger, up)
     places = _spread_out(queue, snapshot, chooser)
     if any(host is None for host, _ in places.values()):

@@ -29,16 +29,19 @@ def admit(
     gate = _Gate(snapshot, voluntary=voluntary)
     first = min(step.layer for step in steps)
     admitted: list[Step] = []
-    waiting: list[Refusal] = []
-    for step in steps:
-        why = "waits for room that earlier moves make" if step.layer > first else ""
-        why = why or gate.closed_to(step)
-        if why:
-            waiting.append(Refusal(step.vm, "CooldownOrThrottle", why))
-        else:
-            gate.let_in(step)
-            admitted.append(step)
-    return tuple(admitted), tuple(waiting)
+    waiting = {step: "waits for room that earlier moves make" for step in steps}
+    progress = True
+    while progress:  # one that was let in may open the gate for one before it
+        progress = False
+        for step in [step for step in waiting if step.layer == first]:
+            waiting[step] = gate.closed_to(step)
+            if not waiting[step]:
+                del waiting[step]
+                gate.let_in(step)
+                admitted.append(step)
+                progress = True
+    refusals = (Refusal(step.vm, "CooldownOrThrottle", why) for step, why in waiting.items())
+    return tuple(admitted), tuple(refusals)
 
 
 class _Gate:
