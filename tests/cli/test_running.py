@@ -20,6 +20,7 @@ from rich.console import Console
 from frota.cli.main import main
 from frota.cli.view.scene import Scene, draw
 from frota.cli.view.screen import Screen
+from frota.model.host import HostState
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Verb, VmState
 from frota.twin import TwinClock
@@ -223,8 +224,10 @@ def test_the_picture_shows_what_is_under_way() -> None:
         operation=Operation("op", Verb.LIVE, "east-web-1", "a", "b", 1, since=100.0),
     )  # fmt: skip
     lost = replace(vms["east-web-2"], state=VmState.UNPLACEABLE, reason="Capacity: \x1b[2Jfull")
-    changed = replace(scene, snapshot=scene.snapshot.with_vms([moving, lost]), troubles=["disk"])
-    text = _picture(changed)
+    down = replace(scene.snapshot.hosts["c"], state=HostState.DOWN, reason="proved dead by lease")
+    snapshot = scene.snapshot.with_vms([moving, lost]).with_hosts([down])
+    text = _picture(replace(scene, snapshot=snapshot, troubles=["disk"]))
+    assert "c       Down   proved dead by lease" in text
     assert "web-1→b" in text
     assert "web-1←a" in text
     assert "live       east-web-1  a → b  20s" in text

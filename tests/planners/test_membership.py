@@ -163,11 +163,19 @@ def test_return_waits_until_leftovers_are_gone_then_for_the_hold_time() -> None:
 
 def test_the_third_leave_within_an_hour_quarantines() -> None:
     leaves = (NOW - 3_599, NOW - 1_000, NOW - 10)
-    gone = host("b", state=S.DOWN, leaves=leaves)
+    gone = host("b", state=S.DOWN, leaves=leaves, since=NOW - 10)
     held = one(gone, view(gone))
     assert (held.state, held.until) == (S.QUARANTINED, NOW + T.quarantine)
     long_ago = replace(gone, leaves=(NOW - 3_601, *leaves[1:]))
     assert one(long_ago, view(gone)).state is S.RECOVERING
+
+
+def test_the_last_beats_before_the_power_was_cut_are_no_return() -> None:
+    gone = host("b", state=S.DOWN, since=NOW - 2.9, fence_proof="proved dead by power-off")
+    assert one(gone, view(gone)).state is S.DOWN
+    old_news = replace(gone, since=NOW - 3)
+    assert one(old_news, view(gone, last_seen=NOW - 3)).state is S.DOWN
+    assert one(old_news, view(gone)).state is S.RECOVERING
 
 
 def test_quarantine_ends_by_time_or_by_hand() -> None:
@@ -238,3 +246,12 @@ def test_silences_far_apart_are_no_storm() -> None:
 def test_a_lost_witness_freezes_even_one() -> None:
     subject = host("b", state=S.ISOLATED, since=NOW - 100)
     assert one(subject, silent(subject, 100), witness=False).state is S.ISOLATED
+
+
+def test_what_keeps_a_host_from_joining_is_on_record() -> None:
+    subject = host("b", state=S.JOINING, incarnation="")
+    refused = replace(silent(subject, 5.0), error="authentication failed: wrong certificate")
+    found = one(subject, refused)
+    assert (found.state, found.reason) == (S.JOINING, refused.error)
+    assert one(found, refused) is found  # said once
+    assert one(found, replace(refused, error="")) is found

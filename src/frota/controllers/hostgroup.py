@@ -154,7 +154,7 @@ class HostGroupController:
 
     def _sight(self, views: Mapping[str, HostView]) -> tuple[object, ...]:
         """All that is seen of the world, to be compared with the last pass."""
-        seen = ((v.beating, v.incarnation, v.capacity, v.copies) for v in views.values())
+        seen = ((v.beating, v.incarnation, v.capacity, v.copies, v.error) for v in views.values())
         verdicts = (
             self._fence.verdict(host.name, host.incarnation)
             for host in self._records.hosts.values()

@@ -122,7 +122,9 @@ class _Court:
 
     def _joining(self, host: Host, view: HostView) -> Host:
         if not view.beating or view.capacity is None:
-            return host
+            # What keeps it out (no route, a wrong key) is for the operator to see.
+            known = view.error in ("", host.reason)
+            return host if known else replace(host, reason=view.error)
         joined = replace(host, incarnation=view.incarnation, capacity=view.capacity)
         return self._to(joined, S.UP, "joined: healthy, inventory read")
 
@@ -198,6 +200,8 @@ class _Court:
     def _maintenance(self, host: Host, view: HostView | None) -> Host:
         if host.intent is Intent.REMOVED:
             return self._to(host, S.REMOVED, "removed for good by an operator")
+        if host.name in self.around.busy:
+            return self._to(host, S.DRAINING, "it holds VMs again")
         if host.intent is Intent.DRAINED or view is None or not view.beating:
             return host
         if host.name in self.around.haunted:
@@ -212,12 +216,20 @@ class _Court:
             return self._to(host, S.REMOVED, "removed for good by an operator")
         if view is None or not view.beating or host.name in self.around.haunted:
             return host
+        if view.incarnation == host.incarnation and not self._beats_after(host, view):
+            return host
         fresh = replace(host, incarnation=view.incarnation, fence_proof="", declared_dead="")
         if view.capacity is not None:
             fresh = replace(fresh, capacity=view.capacity)
         if self._quarantine_due(fresh):
             return self._quarantine(fresh)
         return self._to(fresh, S.RECOVERING, "heartbeats again")
+
+    def _beats_after(self, host: Host, view: HostView) -> bool:
+        """Whether the same life still beats some time after the proof of its death: one
+        that came back just before its power was cut is seen for a moment longer."""
+        patience = self.policy.timers.suspect_beats * self.policy.timers.beat
+        return self._at(host.since + patience) and view.last_seen > host.since
 
     def _dead(self, host: Host, proof: str) -> Host:
         down = replace(host, leaves=self._leaves(host), fence_proof=proof)

@@ -56,7 +56,8 @@ def draw(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [hosts_table(scene)]
     if scene.snapshot.sets:
         parts += ["", sets_table(scene)]
-    for extra in (moves_table(scene), waiting_table(scene), journal_table(scene)):
+    extras = (absent_table(scene), moves_table(scene), waiting_table(scene), journal_table(scene))
+    for extra in extras:
         if extra is not None:
             parts += ["", extra]
     parts += [Text(printable(trouble), style="red") for trouble in scene.troubles]
@@ -161,6 +162,25 @@ def sets_table(scene: Scene) -> Table:
             spread,
             printable(verdict.message),
         )
+    return table
+
+
+def absent_table(scene: Scene) -> Table | None:
+    """Hosts that are not up, and why; or None."""
+    hosts = [
+        host
+        for host in scene.snapshot.hosts.values()
+        if host.member and not host.schedulable and host.reason
+    ]
+    if not hosts:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("NOT UP", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("WHY", overflow="fold")
+    for host in hosts:
+        state = Text(host.state.value, style=style_of(host.state.value))
+        table.add_row(host.name, state, printable(host.reason))
     return table
 
 
