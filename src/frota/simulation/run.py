@@ -42,7 +42,7 @@ _CRASHED_S = 600.0
 _INSTANT_S = 1e-6
 _PASSES_MOST = 50  # at one instant; more is a controller that never rests
 _HOST_VMS = 1000
-_REST_PASSES = 4000  # without a fault; far more than a day of audits needs
+_REST_PASSES = 1000  # since the last fault, beside one a minute: nothing needs so many
 
 
 @dataclass(slots=True)
@@ -186,10 +186,9 @@ class Run:
             return
         now = self.world.now
         self.tally.passes += 1
-        if self.checker.passes_since_fault > _REST_PASSES:
+        if self.checker.restless(now, _REST_PASSES):
             self._restless()
             return
-        self.checker.passes_since_fault += 1
         self._last = (now, self._last[1] + 1) if self._last[0] == now else (now, 1)
         self._due = math.inf
         try:
@@ -224,7 +223,7 @@ class Run:
         acts = ", ".join(f"{operation.verb} of {operation.vm}" for _, operation in last)
         what = f"{_REST_PASSES} passes since the last fault; the last orders: {acts or 'none'}"
         self.checker.acted_idle(what)
-        self.checker.passes_since_fault = 0
+        self.checker.fault()
         self.kill_controller(_CRASHED_S)
 
     def _look_again(self, controller: HostGroupController) -> None:

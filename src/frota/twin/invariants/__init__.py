@@ -24,6 +24,8 @@ from frota.twin.site import Site
 
 __all__ = ["Broken", "Checker", "clock_text"]
 
+_LOOK_S = 60.0  # one look a minute is no livelock
+
 
 class Checker:
     """All checks of one run. ``found`` grows; each broken invariant is said once."""
@@ -31,7 +33,8 @@ class Checker:
     def __init__(self, site: Site, policy: Policy, now: Callable[[], float]) -> None:
         self._site = site
         self._findings = Findings()
-        self.passes_since_fault = 0
+        self._passes = 0
+        self._fault_at = 0.0
         self.book = Book(policy, now)
         self._records = RecordRules(self.book, site, self._findings)
         self._orders = OrderRules(self.book, site, self._findings)
@@ -87,8 +90,13 @@ class Checker:
 
     def fault(self) -> None:
         """Something from outside befell the world, or a person asked for something."""
-        self.passes_since_fault = 0
+        self._passes, self._fault_at = 0, self._site.world.now
         self._episodes.disturb()
+
+    def restless(self, now: float, most: int) -> bool:
+        """Whether the controller has looked far too often since anything happened."""
+        self._passes += 1
+        return self._passes > most + (now - self._fault_at) / _LOOK_S
 
     def raised(self, error: BaseException) -> None:
         """The controller raised, which it never may."""
