@@ -18,6 +18,7 @@ from frota.ports.witness import Witness
 
 ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
 _CONDEMNED = ASKED | {HostState.DOWN}
+_EMPTYING = frozenset({HostState.DRAINING, HostState.MAINTENANCE})
 _FRESH_CAUSE = frozenset({HostState.SUSPECT, HostState.DRAINING, HostState.RECOVERING})
 _ROUNDS = 4  # a host can pass through at most this many states in one instant
 
@@ -43,9 +44,7 @@ def look(
         draft.views[spec.name] = view
 
 
-def judge_hosts(
-    draft: Draft, fence: Fence, witness: Witness, new_cause: Callable[[], str]
-) -> None:
+def judge_hosts(draft: Draft, fence: Fence, witness: Witness, new_cause: Callable[[], str]) -> None:
     """Bring host records up to date.
 
     Judged until nothing changes, so that a host which died and came back within one
@@ -81,8 +80,8 @@ def _verdicts(draft: Draft, fence: Fence) -> dict[str, FenceVerdict]:
 
 
 def _busy(draft: Draft, left: Sequence[Leftover]) -> frozenset[str]:
-    """Hosts that still hold a VM or a copy; looked at only while one is draining."""
-    if not any(h.state is HostState.DRAINING for h in draft.hosts.values()):
+    """Hosts that hold a VM or a copy; looked at only while one should hold none."""
+    if not any(h.state in _EMPTYING for h in draft.hosts.values()):
         return frozenset()
     held = {host for vm in draft.vms.values() for host in rooms(vm)}
     return frozenset(held.union(item.host for item in left))
