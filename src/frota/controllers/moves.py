@@ -43,6 +43,7 @@ class Agenda:
     steps: list[Step] = field(default_factory=list)
     basis: object = None
     cause_id: str = ""
+    layer: int = 0  # of the steps begun last
     held: str = ""  # the hash of a plan that waits for an approval
     vain: Same = field(default_factory=Same)  # what the last plan that found nothing saw
     rested_at: float = -inf  # until then it would find nothing again
@@ -170,7 +171,7 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection
         agenda.drop()
     if not agenda.steps and (moving or not _planned(draft, agenda, new_id, approvals)):
         return False
-    admitted, _ = admit(_open_steps(agenda.steps, draft), draft.snapshot(), voluntary=True)
+    admitted, _ = admit(_open_steps(agenda, moving=moving), draft.snapshot(), voluntary=True)
     for step in admitted:
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
@@ -227,18 +228,13 @@ def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[
     return True
 
 
-def _open_steps(steps: Iterable[Step], draft: Draft) -> list[Step]:
+def _open_steps(agenda: Agenda, *, moving: bool) -> list[Step]:
     """Steps of the lowest layer left; a layer waits until the one before has ended."""
-    under_way = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
-    steps = list(steps)
-    first = min((step.layer for step in steps), default=0)
-    if under_way and any(step.layer > first or _waits(step, draft) for step in steps):
-        return [step for step in steps if step.layer == first and not _waits(step, draft)]
-    return [step for step in steps if step.layer == first]
-
-
-def _waits(step: Step, draft: Draft) -> bool:
-    return draft.vms[step.vm].operation is not None
+    first = min((step.layer for step in agenda.steps), default=0)
+    if moving and first > agenda.layer:
+        return []
+    agenda.layer = first
+    return [step for step in agenda.steps if step.layer == first]
 
 
 def _still_true(steps: Iterable[Step], draft: Draft) -> bool:

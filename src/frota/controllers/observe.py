@@ -96,6 +96,10 @@ def _record(draft: Draft, host: Host, new_cause: Callable[[], str]) -> None:
             draft.story.tell(
                 Stage.CAUSE, host.cause_id, f"Host/{host.name}", "CapacityChanged", text
             )
+        if host.reason != old.reason:
+            draft.story.tell(
+                Stage.CAUSE, host.cause_id, f"Host/{host.name}", host.state.value, host.reason
+            )
         return
     if host.state in _FRESH_CAUSE and old.state is not HostState.DOWN:
         host = replace(host, cause_id=new_cause())

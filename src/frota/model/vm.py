@@ -67,7 +67,8 @@ class Vm:
     ``home`` is the host last chosen by placement or rebalance, never by failover.
     ``generation`` is the index of the set's configuration when the VM was admitted.
     ``order`` is unique and grows with admission, so that newest and oldest are defined.
-    ``transit`` is the final host of a swap that goes by way of a third host.
+    ``transit`` is the final host of a swap that goes by way of a third host; of a VM that
+    was missed after a move, the other end of that move.
     """
 
     name: str

@@ -176,7 +176,7 @@ def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | 
     if copy is not None and copy.live:
         if vm.state is VmState.RUNNING:
             return vm
-        return replace(vm, state=VmState.RUNNING, missed_at=None, reason="")
+        return replace(vm, state=VmState.RUNNING, missed_at=None, transit="", reason="")
     return _vanished(vm, _Scene(snapshot, views))
 
 
@@ -202,7 +202,7 @@ def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
             copy = scene.views[name].copies[vm.name]
             if copy.epoch == vm.epoch:
                 note = f"moved from {vm.host} to {name} by hand"
-                moved = replace(vm, host=name, home=name, missed_at=None)
+                moved = replace(vm, host=name, home=name, missed_at=None, transit="")
                 return replace(moved, state=VmState.RUNNING, reason=note)
     if not vm.wanted:
         return None
@@ -214,6 +214,8 @@ def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
         return replace(vm, state=VmState.UNMONITORED, missed_at=now, reason=note)
     if now < vm.missed_at + _patience(scene.snapshot.policy.timers):
         return vm
+    if vm.transit and not scene.empty(vm, vm.transit):
+        return vm  # the other end of its last move fell silent: it may run there
     return _ended(vm, scene)
 
 
@@ -335,8 +337,9 @@ def _moving(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) ->
         if scene.dead(src) and scene.dead(dst):
             return _lost(vm, f"{src} and {dst} died while it moved")
         # One that answers may show it in a moment: rest there and see.
-        rest = dst if scene.dead(src) else src
-        missing = replace(vm, host=rest, operation=None, transit="", missed_at=scene.snapshot.now)
+        rest, other = (dst, src) if scene.dead(src) else (src, dst)
+        missing = replace(vm, host=rest, operation=None, transit=other)
+        missing = replace(missing, missed_at=scene.snapshot.now)
         return replace(missing, state=VmState.UNMONITORED, reason=f"gone after a move: {why}")
     if vm.state is not VmState.UNMONITORED:
         return replace(vm, state=VmState.UNMONITORED, reason=f"move unresolved: {why}")
