@@ -249,8 +249,10 @@ def test_a_lost_witness_freezes_even_one() -> None:
 
 
 def test_what_keeps_a_host_from_joining_is_on_record() -> None:
-    subject = host("b", state=S.JOINING, incarnation="")
-    refused = replace(silent(subject, 5.0), error="authentication failed: wrong certificate")
+    fresh = host("b", state=S.JOINING, incarnation="", since=NOW - T.isolated + 1.0)
+    refused = replace(silent(fresh, 5.0), error="authentication failed: wrong certificate")
+    assert one(fresh, refused) is fresh  # it may join yet
+    subject = replace(fresh, since=NOW - T.isolated)
     found = one(subject, refused)
     assert (found.state, found.reason) == (S.JOINING, refused.error)
     assert one(found, refused) is found  # said once

@@ -122,9 +122,11 @@ class _Court:
 
     def _joining(self, host: Host, view: HostView) -> Host:
         if not view.beating or view.capacity is None:
-            # What keeps it out (no route, a wrong key) is for the operator to see.
+            # What keeps it out (no route, a wrong key) is for the operator to see, once it
+            # has had the time to join.
             known = view.error in ("", host.reason)
-            return host if known else replace(host, reason=view.error)
+            late = self._at(host.since + self.policy.timers.isolated)
+            return replace(host, reason=view.error) if late and not known else host
         joined = replace(host, incarnation=view.incarnation, capacity=view.capacity)
         return self._to(joined, S.UP, "joined: healthy, inventory read")
 
