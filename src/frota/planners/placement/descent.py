@@ -19,14 +19,25 @@ FULL = int(HUGE)
 def descend(game: Play) -> Flow:
     """The flow after every set, in order, has made its best moves of one member each."""
     shared = _Shared(game)
-    bounds = np.searchsorted(game.entries.set, np.arange(game.rows + 1)).tolist()
-    found: list[tuple[int, int, int, int]] = []
+    entries = game.entries
+    bounds = np.searchsorted(entries.set, np.arange(game.rows + 1)).tolist()
+    changed: list[tuple[int, int, int]] = []
     for row in range(game.rows):
         mover = _Mover(shared, row, slice(bounds[row], bounds[row + 1]))
         while mover.step():
             pass
-        found.extend(mover.outcome())
-    return flow_of(game, *np.array(found, np.int64).reshape(-1, 4).T)
+        changed += [(row, host, mover.count.get(host, 0)) for host in sorted(mover.touched)]
+    rows, hosts, counts = np.array(changed, np.int64).reshape(-1, 3).T
+    at, known = game.entry_of(rows, hosts)
+    after = entries.current.copy()
+    after[at[known]] = counts[known]
+    return flow_of(
+        game,
+        np.concatenate([entries.set, rows[~known]]),
+        np.concatenate([entries.host, hosts[~known]]),
+        np.concatenate([entries.current, np.zeros_like(rows[~known])]),
+        np.concatenate([after, counts[~known]]),
+    )
 
 
 def unit_weights(game: Play) -> Score:
@@ -100,13 +111,10 @@ class _Mover:
         cost += (self.of_rack * (2 * in_rack + 1))[data.rack]
         cost[~game.open_to(slice(row, row + 1))[0]] = HUGE
         self.cost = cost
-
-    def outcome(self) -> list[tuple[int, int, int, int]]:
-        """Row, host, members before and after, for each host that has or had any."""
-        return [
-            (self.row, host, self.known.get(host, (0,))[0], self.count.get(host, 0))
-            for host in sorted({*self.known, *self.count})
-        ]
+        self.touched: set[int] = set()
+        # Hosts whose own rack may have a better host for one of their members.
+        several = (current + game.entries.fixed[part])[held] > 1
+        self.crowded: set[int] = set(there[several & self.by_host].tolist())
 
     def step(self) -> bool:
         """Make the best move of one member, if it gains anything."""
@@ -115,7 +123,7 @@ class _Mover:
             return False
         giver, taker = max(gains, key=gains.__getitem__), int(self.cost.argmin())
         best = int(self.cost[taker]) - gains[giver]
-        for host in self._crowded():
+        for host in sorted(self.crowded):
             span = self.shared.span[self.shared.rack[host]]
             place = span.start + int(self.cost[span].argmin())
             delta = int(self.cost[place]) - gains[host] - 2 * self.of_rack
@@ -125,16 +133,6 @@ class _Mover:
             return False
         self._move(giver, taker)
         return True
-
-    def _crowded(self) -> list[int]:
-        """Hosts whose own rack may have a better host for one of their members."""
-        if not self.by_host:
-            return []
-        return [
-            host
-            for host, count in self.count.items()
-            if count + self.known.get(host, (0, 0))[1] > 1
-        ]
 
     def _unit(self, host: int, unit: int) -> int:
         """The cost of the ``unit``-th member in play on a host, without load and rack."""
@@ -159,17 +157,26 @@ class _Mover:
     def _move(self, giver: int, taker: int) -> None:
         shared = self.shared
         for host, by in ((giver, -1), (taker, 1)):
-            rack, step = shared.rack[host], 2 * by * self.of_rack
             shared.shift(host, by)
-            self.in_rack[rack] += by
             self.count[host] = self.count.get(host, 0) + by
-            self.cost[shared.span[rack]] += step
-            for other in self.gains:
-                if shared.rack[other] == rack:
-                    self.gains[other] += step
+            if self.of_rack:
+                self._shift_rack(shared.rack[host], by)
         if not self.count[giver]:
             del self.count[giver], self.gains[giver]
         for host in (giver, taker):
+            self.touched.add(host)
             self.cost[host] = self._arrival(host)
+            self.crowded.discard(host)
             if host in self.count:
                 self.gains[host] = self._gain(host)
+                if self.by_host and self.count[host] + self.known.get(host, (0, 0))[1] > 1:
+                    self.crowded.add(host)
+
+    def _shift_rack(self, rack: int, by: int) -> None:
+        """One member more or less in a rack: all its hosts cost and gain that much more."""
+        step = 2 * by * self.of_rack
+        self.in_rack[rack] += by
+        self.cost[self.shared.span[rack]] += step
+        for host in self.gains:
+            if self.shared.rack[host] == rack:
+                self.gains[host] += step
