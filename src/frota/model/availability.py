@@ -15,6 +15,9 @@ class Level(StrEnum):
     HOST = "host"
 
 
+_RACK = Level.RACK  # looking a member up through its enum is slow; this is asked often
+
+
 class Phase(StrEnum):
     """The first that applies, from the top (section E.5 of the behaviour)."""
 
@@ -48,7 +51,7 @@ def domain_of(host: Host, level: Level) -> str:
 
     A host that joins again after it was removed for good is a new domain (``~2``).
     """
-    if level is Level.RACK:
+    if level is _RACK:
         return f"rack/{host.rack}"
     return f"host/{host.name}" if host.tenure == 1 else f"host/{host.name}~{host.tenure}"
 

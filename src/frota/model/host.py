@@ -22,6 +22,9 @@ class HostState(StrEnum):
     REMOVED = "Removed"
 
 
+_UP = HostState.UP  # looking a member up through its enum is slow; this is asked often
+
+
 class Intent(StrEnum):
     """What the operator wants of a host."""
 
@@ -90,7 +93,7 @@ class Host:
     @property
     def schedulable(self) -> bool:
         """Whether new VMs may be placed here."""
-        return self.state is HostState.UP
+        return self.state is _UP
 
     @property
     def member(self) -> bool:

@@ -16,41 +16,50 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from frota.model.host import Size
 from frota.model.snapshot import Snapshot
-from frota.model.vm import Vm
+from frota.model.vm import Vm, VmState
 from frota.planners.placement.ledger import Ledger, rooms
 
+_RUNNING = VmState.RUNNING
 
-def survives_any_host(snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | None = None) -> bool:
+
+def survives_any_host(
+    snapshot: Snapshot,
+    extra: Mapping[str, Sequence[Vm]] | None = None,
+    ledger: Ledger | None = None,
+) -> bool:
     """Whether each host that serves may die and all its VMs have room on the others.
 
-    ``extra`` are VMs to be counted on hosts where they do not run yet.
+    ``extra`` are VMs to be counted on hosts where they do not run yet. ``ledger`` counts
+    the snapshot, if that was done already.
     """
-    return not failing_hosts(snapshot, extra or {})
+    return not failing_hosts(snapshot, extra, ledger)
 
 
 def failing_hosts(
-    snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | None = None
+    snapshot: Snapshot,
+    extra: Mapping[str, Sequence[Vm]] | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[str, ...]:
     """The hosts whose loss would leave some VM without room, by name."""
-    return tuple(name for name, in_the_way in losses(snapshot, extra).items() if in_the_way)
+    found = losses(snapshot, extra, ledger=ledger)
+    return tuple(name for name, in_the_way in found.items() if in_the_way)
 
 
 def losses(
     snapshot: Snapshot,
     extra: Mapping[str, Sequence[Vm]] | None = None,
     domains: Mapping[str, Sequence[str]] | None = None,
+    ledger: Ledger | None = None,
 ) -> dict[str, tuple[Size, ...]]:
     """For each domain, the sizes of VMs that would find no room if it died.
 
     ``domains`` name groups of hosts that die together; each host alone when left out.
     """
-    ledger = Ledger(snapshot)
-    guests: list[list[Size]] = [[] for _ in ledger.names]
-    for vm in snapshot.vms.values():
-        for name in rooms(vm):
-            index = ledger.index.get(name)
-            if index is not None:
-                guests[index].append(vm.size)
+    if ledger is None:
+        ledger = Ledger(snapshot)
+    elif extra:
+        ledger = ledger.copy()
+    guests = _guests(snapshot, ledger)
     for name, vms in (extra or {}).items():
         for vm in vms:
             ledger.take(ledger.index[name], vm.size)
@@ -66,6 +75,23 @@ def losses(
         )
         for domain, names in domains.items()
     }
+
+
+def _guests(snapshot: Snapshot, ledger: Ledger) -> list[list[Size]]:
+    """The sizes of the VMs that take room on each host."""
+    guests: list[list[Size]] = [[] for _ in ledger.names]
+    index = ledger.index
+    for vm in snapshot.vms.values():
+        if vm.operation is None and vm.state is _RUNNING:
+            host = index.get(vm.host)  # nearly all: ``rooms`` written out
+            if host is not None:
+                guests[host].append(vm.size)
+            continue
+        for name in rooms(vm):
+            host = index.get(name)
+            if host is not None:
+                guests[host].append(vm.size)
+    return guests
 
 
 class Rest:
@@ -89,15 +115,14 @@ class Rest:
         return self._best_fit(frozenset(lost), guests)
 
     def _roomy(self, lost: Sequence[int], guests: Sequence[Size]) -> bool:
-        kinds = set(guests)
-        models = {size.gpu_model for size in kinds if size.gpus}
+        models = {size.gpu_model for size in guests if size.gpus}
         if len(models) > 1:
             return False
         most = Size(
-            max(size.memory_mib for size in kinds),
-            max(size.vcpus for size in kinds),
+            max([size.memory_mib for size in guests]),
+            max([size.vcpus for size in guests]),
             next(iter(models), ""),
-            max(size.gpus for size in kinds),
+            max([size.gpus for size in guests]),
         )
         fit = self._fit.get(most)
         if fit is None:

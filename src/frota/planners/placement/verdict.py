@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from frota.model.availability import AvailabilitySet, Level, Phase, Verdict, domain_of
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Vm, VmState
 from frota.planners.placement.evenly import Grounds, Uneven, unevenness
 
+_RACK, _RUNNING = Level.RACK, VmState.RUNNING
 _HURT = frozenset({VmState.LOST, VmState.UNPLACEABLE, VmState.UNMONITORED})
 
 
@@ -39,12 +41,12 @@ class Judge:
         """The verdict on one set with all its members."""
         config = spread.generations[-1] if spread.generations else frozenset()
         down = sorted(config - self._serving - set(spread.removed))
-        latest = len(spread.generations) - 1
-        current = spread.adopt_new_domains or all(vm.generation >= latest for vm in members)
+        standing = _standing(members, len(spread.generations) - 1)
+        current = spread.adopt_new_domains or standing.current
         uneven = unevenness(spread, members, self._grounds)
-        phase, message = _phase(spread, members, down, uneven, current=current)
+        phase, message = _phase(spread, standing, down, uneven, current=current)
         ground = self._grounds.open_to(spread)
-        by_rack = spread.levels[0] is Level.RACK
+        by_rack = spread.levels[0] is _RACK
         return Verdict(
             set=spread.name,
             phase=phase,
@@ -67,9 +69,30 @@ class Judge:
         return tuple(sorted((names[i], count) for i, count in counts.items() if count))
 
 
+class _Standing(NamedTuple):
+    """The members of one set at a glance."""
+
+    current: bool  # all were admitted to the latest configuration
+    hurt: Sequence[str]  # those that do not run
+    moving: bool  # whether any is being moved by choice
+
+
+def _standing(members: Sequence[Vm], latest: int) -> _Standing:
+    current, moving = True, False
+    hurt: list[str] = []
+    for vm in members:
+        if vm.generation < latest:
+            current = False
+        if vm.operation is not None and vm.operation.voluntary:
+            moving = True
+        if vm.state is not _RUNNING and vm.state in _HURT:
+            hurt.append(vm.name)
+    return _Standing(current, sorted(hurt), moving)
+
+
 def _phase(
     spread: AvailabilitySet,
-    members: Sequence[Vm],
+    standing: _Standing,
     down: Sequence[str],
     uneven: Uneven | None,
     *,
@@ -81,11 +104,9 @@ def _phase(
     if spread.removed:
         gone = ", ".join(spread.removed)
         return Phase.UNHEALTHY, f"lost {gone} for good: redeploy the set"
-    hurt = sorted(vm.name for vm in members if vm.state in _HURT)
-    if down or hurt:
-        return Phase.DEGRADED, _degraded(down, hurt)
-    moving = any(vm.operation is not None and vm.operation.voluntary for vm in members)
-    if moving or (uneven is not None and uneven.blocker is None):
+    if down or standing.hurt:
+        return Phase.DEGRADED, _degraded(down, standing.hurt)
+    if standing.moving or (uneven is not None and uneven.blocker is None):
         return Phase.REBALANCING, uneven.message if uneven else "members are moving"
     if uneven is not None:
         return Phase.NOT_ALIGNED, uneven.message
