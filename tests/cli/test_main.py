@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from frota.cli.main import command_names, main
+from frota.cli.main import _code_of, command_names, main
 from frota.cli.outcome import MEANINGS
 from frota.cli.terminal import Cell, Terminal, printable, wants_color
+from frota.ports.store import Conflict, StoreError, StoreFull
 from frota.store.guard import Guard
 from tests.cli.conftest import EXAMPLE, ROOT, Frota
 
@@ -108,11 +110,32 @@ def test_a_file_that_is_no_store_is_refused(empty: Frota) -> None:
     assert str(empty.store) in ended.err
 
 
-def test_a_held_store_says_by_whom(frota: Frota) -> None:
+def test_a_held_store_says_by_whom(frota: Frota, tmp_path: Path) -> None:
+    more = tmp_path / "more.yaml"
+    more.write_text(EXAMPLE.read_text(encoding="utf-8").replace("count: 3", "count: 5", 1))
     with Guard(frota.store, "frota up", 1_000_000.0):
-        ended = frota("up", "--plain")
+        ended = frota("up", str(more), "--plain")
     assert ended.code == 3
     assert "another Frota works on this store: process" in ended.err
+    assert frota.entry("Cluster", "east").value["spec"]["controlPlane"]["count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "code"),
+    [
+        (Conflict("written meanwhile"), None, 3),
+        (StoreFull("the disk is full"), None, 5),
+        (StoreError("locked for 10 s"), "SQLITE_BUSY", 3),
+        (StoreError("damaged"), "SQLITE_CORRUPT", 5),
+    ],
+)
+def test_troubles_of_the_store_have_their_codes(
+    error: StoreError, cause: str | None, code: int
+) -> None:
+    if cause is not None:
+        error.__cause__ = sqlite3.OperationalError()
+        error.__cause__.sqlite_errorname = cause
+    assert _code_of(error) == code
 
 
 def test_a_store_that_cannot_be_made_is_named(tmp_path: Path, empty: Frota) -> None:

@@ -243,6 +243,17 @@ def test_many_vms_are_blocks() -> None:
     assert text.count("■") == 89
 
 
+def test_a_large_group_shows_what_is_not_well_first() -> None:
+    scene = _scene()
+    host = scene.snapshot.hosts["a"]
+    more = [replace(host, name=f"h{n:02}", rack=f"h{n:02}") for n in range(50)]
+    down = replace(host, name="z", rack="z", state=HostState.DOWN)
+    crowd = replace(scene, snapshot=scene.snapshot.with_hosts([*more, down]), rows=4)
+    lines = _picture(crowd).splitlines()
+    assert [line.split()[0] for line in lines[1:6]] == ["a", "b", "c", "z", "…"]
+    assert lines[5] == "… 50 more"
+
+
 def test_the_screen_reads_the_store() -> None:
     run = played()
     screen = Screen(run.store, TwinClock(run.world), Console(no_color=True, width=120))

@@ -55,15 +55,16 @@ def _speed(text: str) -> float:
 
 
 def _run(args: Namespace, terminal: Terminal) -> int:
-    if args.files:
-        changes = examine(args.files, terminal)
-        store_changes(changes, terminal)
+    changes = examine(args.files, terminal) if args.files else ()
     plain = args.plain or terminal.output != "table" or not terminal.out.isatty()
     told = _Told(terminal)
     app = Application(terminal.store, "frota up", told, speed=args.speed, seed=args.seed)
     try:
-        with app, stopping_on_signals(app.stop), _shown(app, told, terminal, plain=plain):
-            app.run()
+        with app, stopping_on_signals(app.stop):
+            # Only who holds the store changes it: a refused command changes nothing.
+            store_changes(changes, terminal)
+            with _shown(app, told, terminal, plain=plain):
+                app.run()
     except MissingDriver as error:
         raise Failure(Exit.OUTSIDE, str(error)) from None
     if not plain:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from frota.cli.terminal import printable
 from frota.cli.words import ago, style_of
-from frota.model.availability import Verdict
+from frota.model.availability import Phase, Verdict
 from frota.model.decision import Decision, Stage
 from frota.model.host import Host
 from frota.model.snapshot import Snapshot
@@ -20,6 +20,7 @@ from frota.model.vm import Vm, VmState
 from frota.planners.placement.ledger import Ledger, rooms
 
 NAMED_MOST = 64  # VMs shown by name; more are shown as blocks
+VMS_MOST = 120  # blocks of one host
 _BAR = 10
 _SET_COLORS = (
     "cyan", "magenta", "yellow", "green", "blue", "bright_red", "bright_cyan",
@@ -43,12 +44,14 @@ _MARKS = {
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What is drawn. ``lines`` are the last of the journal, ``troubles`` what Frota itself
-    has to complain about."""
+    has to complain about. ``rows`` is how many hosts and sets, and how much of all else, is
+    shown at most: those that are not well first."""
 
     snapshot: Snapshot
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     lines: Sequence[Decision] = ()
     troubles: Sequence[str] = ()
+    rows: int = 10_000
 
 
 def draw(scene: Scene) -> RenderableType:
@@ -74,7 +77,9 @@ def hosts_table(scene: Scene) -> Table:
     """Hosts by rack: state, load, and the VMs on each."""
     snapshot = scene.snapshot
     ledger = Ledger(snapshot)
-    hosts = sorted((h for h in snapshot.hosts.values() if h.member), key=lambda h: (h.rack, h.name))
+    members = [host for host in snapshot.hosts.values() if host.member]
+    members.sort(key=lambda host: (host.schedulable, host.rack, host.name))
+    hosts = sorted(members[: scene.rows], key=lambda host: (host.rack, host.name))
     racked = any(host.rack != host.name for host in hosts)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for head in (("RACK",) if racked else ()) + ("HOST", "STATE", "FOR", "MEMORY", "CPUS"):
@@ -88,7 +93,13 @@ def hosts_table(scene: Scene) -> Table:
             vms = _vm_text(guests.get(host.name, ()), host, snapshot, palette)
             lead = (rack if not place else "",) if racked else ()
             table.add_row(*lead, *cells, vms)
+    _count_rest(table, len(members) - len(hosts))
     return table
+
+
+def _count_rest(table: Table, rest: int) -> None:
+    if rest > 0:
+        table.add_row(Text(f"… {rest} more", style="dim"))
 
 
 def _guests(snapshot: Snapshot) -> Mapping[str, Sequence[Vm]]:
@@ -122,10 +133,12 @@ def _bar(used: int, most: int) -> Text:
 def _vm_text(vms: Sequence[Vm], host: Host, snapshot: Snapshot, palette: Mapping[str, str]) -> Text:
     named = len(snapshot.vms) <= NAMED_MOST
     text = Text()
-    for vm in vms:
+    for vm in vms[:VMS_MOST]:
         if named and text:
             text.append(" ")
         text.append(_vm_word(vm, host, named=named), style=palette.get(vm.set, "white"))
+    if len(vms) > VMS_MOST:
+        text.append(f" +{len(vms) - VMS_MOST}", style="dim")
     return text
 
 
@@ -147,8 +160,10 @@ def sets_table(scene: Scene) -> Table:
     for head in ("SET", "PHASE", "N-1", "SPREAD"):
         table.add_column(head, no_wrap=head != "SPREAD")
     table.add_column("WHY", overflow="fold")
-    for name, color in colors(scene.snapshot).items():
-        verdict = scene.verdicts.get(name)
+    palette = colors(scene.snapshot)
+    ranked = sorted(palette, key=lambda name: _well(scene.verdicts.get(name)))
+    for name in sorted(ranked[: scene.rows]):
+        verdict, color = scene.verdicts.get(name), palette[name]
         if verdict is None:
             table.add_row(Text(name, style=color), "…", "", "", "not judged yet")
             continue
@@ -162,7 +177,12 @@ def sets_table(scene: Scene) -> Table:
             spread,
             printable(verdict.message),
         )
+    _count_rest(table, len(palette) - scene.rows)
     return table
+
+
+def _well(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.phase is Phase.HEALTHY
 
 
 def absent_table(scene: Scene) -> Table | None:
@@ -178,9 +198,10 @@ def absent_table(scene: Scene) -> Table | None:
     table.add_column("NOT UP", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
     table.add_column("WHY", overflow="fold")
-    for host in hosts:
+    for host in hosts[: scene.rows]:
         state = Text(host.state.value, style=style_of(host.state.value))
         table.add_row(host.name, state, printable(host.reason))
+    _count_rest(table, len(hosts) - scene.rows)
     return table
 
 
@@ -193,12 +214,13 @@ def moves_table(scene: Scene) -> Table | None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("UNDER WAY", "VM", "WHERE", "SINCE"):
         table.add_column(head, no_wrap=True)
-    for vm in busy:
+    for vm in busy[: scene.rows]:
         operation = vm.operation
         if operation is not None:
             ends = [end for end in (operation.src, operation.dst) if end]
             since = ago(snapshot.now - operation.since)
             table.add_row(operation.verb.value, vm.name, " → ".join(ends), since)
+    _count_rest(table, len(busy) - scene.rows)
     return table
 
 
@@ -212,9 +234,10 @@ def waiting_table(scene: Scene) -> Table | None:
     table.add_column("NOT RUNNING", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
     table.add_column("WHY", overflow="fold")
-    for vm in waiting:
+    for vm in waiting[: scene.rows]:
         state = Text(vm.state.value, style=style_of(vm.state.value))
         table.add_row(vm.name, state, printable(vm.reason))
+    _count_rest(table, len(waiting) - scene.rows)
     return table
 
 

@@ -17,8 +17,12 @@ from frota.model.policy import Policy
 from frota.model.snapshot import Snapshot
 from frota.ports.clock import Clock
 from frota.ports.store import Store, StoreError
+from frota.runtime.clock import SystemClock
 
 _FRAME_S = 0.25
+_REST = 4  # after a frame it rests so many times as long as the frame took
+_ROWS_LEAST = 8
+_PARTS = 3  # hosts, sets and all else share the height
 _LINES = 10
 _TROUBLES = 3
 
@@ -29,6 +33,7 @@ class Screen:
     def __init__(self, store: Store, clock: Clock, console: Console) -> None:
         self._store = store
         self._clock = clock
+        self._real = SystemClock()
         self._console = console
         self._records: dict[str, Records] = {}
         self._troubles: deque[str] = deque(maxlen=_TROUBLES)
@@ -50,14 +55,19 @@ class Screen:
 
     def _run(self) -> None:
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
-            while not self._stopping.wait(_FRAME_S):
+            pause = _FRAME_S
+            while not self._stopping.wait(pause):
+                began = self._real.now()
                 live.update(self.picture(), refresh=True)
+                # A large group takes long to draw, and drawing takes time from controllers.
+                pause = max(_FRAME_S, _REST * (self._real.now() - began))
 
     def picture(self) -> RenderableType:
         """All groups as they stand now."""
         try:
             names = [entry.name for entry in self._store.list(GROUP)]
-            scenes = [self._scene(name) for name in names]
+            rows = max(_ROWS_LEAST, self._console.height // _PARTS // max(1, len(names)))
+            scenes = [self._scene(name, rows) for name in names]
         except StoreError as error:
             return Text(str(error), style="red")
         if not scenes:
@@ -68,7 +78,7 @@ class Screen:
         parts.append(Text("Ctrl-C stops the controllers; VMs run on", style="dim"))
         return Group(*parts)
 
-    def _scene(self, group: str) -> Scene:
+    def _scene(self, group: str, rows: int) -> Scene:
         records = self._records.setdefault(group, Records(self._store, group))
         records.refresh()
         document = records.document
@@ -77,7 +87,7 @@ class Screen:
             group, self._clock.now(), records.hosts, records.sets, records.vms, policy
         )
         lines = self._store.journal(group=group, last=_LINES)
-        return Scene(snapshot, records.verdicts, lines, list(self._troubles))
+        return Scene(snapshot, records.verdicts, lines, list(self._troubles), rows)
 
     def _title(self, scene: Scene) -> Text:
         snapshot = scene.snapshot
