@@ -112,6 +112,7 @@ class TwinHypervisor:
         running = self._site.jobs.get(operation.id)
         if isinstance(running, Task):
             running.reporter = self._ended
+            running.adopted()
             return
         refusal = self._unfit(operation, definition)
         if refusal is not None:

@@ -48,6 +48,9 @@ class Task:
         del machine
         return None
 
+    def adopted(self) -> None:
+        """A new process of the controller ordered it again."""
+
     def cancel(self) -> None:
         """Only a live migration can be stopped."""
 
@@ -194,14 +197,15 @@ class Kill(Stop):
 
 
 class Cold(Start):
-    """A stop on one host, then a start on another."""
+    """A stop on one host, then a start on another. The controller's process goes from one
+    to the other: when it is gone, or lost sight of a host, the start is never sent."""
 
-    __slots__ = ("src", "stopped")
+    __slots__ = ("orphan", "src", "stopped")
 
     def __init__(self, site: Site, operation: Operation, reporter: Reporter) -> None:
         super().__init__(site, operation, reporter)
         self.src = site.machines[operation.src]
-        self.stopped = False
+        self.stopped = self.orphan = False
 
     def begin(self) -> None:
         """Let it run."""
@@ -224,10 +228,27 @@ class Cold(Start):
     def _stop(self) -> None:
         if self._frozen(self.src, self._stop):
             return
-        self.site.drop(self.src, self.operation.vm)
-        self.site.notice(self.src)
-        self.stopped = True
-        super().begin()
+        vm = self.operation.vm
+        if not self._live_at(self.src):
+            self._end(f"{vm} does not run on {self.src.name}")
+        elif self.orphan:
+            old = self.src.copies[vm]
+            self.site.put(self.src, Copy(vm, old.epoch, CopyState.STOPPED, self.id))
+            self._end("nobody was there to start it again")
+        else:
+            self.site.drop(self.src, vm)
+            self.site.notice(self.src)
+            self.stopped = True
+            super().begin()
+
+    def client_gone(self, machine: Machine | None) -> None:
+        """Nobody is left who would send the start."""
+        if machine in (None, self.src, self.dst):
+            self.orphan = not self.stopped
+
+    def adopted(self) -> None:
+        """The same operation was ordered again by a new process, which goes on with it."""
+        self.orphan = False
 
     def tellers(self) -> tuple[str, ...]:
         """The hosts that must be seen for the end to be known."""

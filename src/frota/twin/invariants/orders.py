@@ -57,7 +57,7 @@ class OrderRules:
             other = getattr(job, "operation", None)
             if not isinstance(other, Operation) or other.vm != operation.vm:
                 continue
-            if other.verb in _ARRIVES:
+            if other.verb in _ARRIVES and not getattr(job, "orphan", False):
                 text = (
                     f"{operation.verb} of {operation.vm} to {operation.dst} was ordered while"
                     f" {other.verb} {other.id} to {other.dst} is still under way"
