@@ -19,7 +19,8 @@ from rich.console import Console
 
 from frota.cli.main import main
 from frota.cli.view.scene import Scene, draw
-from frota.cli.view.screen import Screen
+from frota.cli.view.screen import Screen, held_by_brake
+from frota.model.decision import Decision, Stage
 from frota.model.host import HostState
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Verb, VmState
@@ -262,6 +263,25 @@ def test_the_screen_reads_the_store() -> None:
     text = captured.get()
     assert f"{GROUP}  3 of 3 hosts up, 9 of 9 VMs running, 3 sets" in text
     assert "Ctrl-C stops the controllers" in text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "held"),
+    [
+        ([], False),
+        (["Braked"], True),
+        (["Braked", "N1Infeasible"], True),
+        (["Braked", "Asked"], False),
+        (["Rebalance", "Braked"], True),
+        (["Braked", "Rebalance"], False),
+    ],
+)
+def test_a_plan_that_the_brake_holds_stays_in_the_picture(reasons: list[str], held: bool) -> None:
+    lines = [
+        Decision(float(n), GROUP, "", Stage.DECISION, f"HostGroup/{GROUP}", reason, "frota approve")
+        for n, reason in enumerate(reasons)
+    ]
+    assert list(held_by_brake(lines)) == (["frota approve"] if held else [])
 
 
 def test_import_writes_a_host_group(empty: Frota, tmp_path: Path) -> None:
