@@ -52,10 +52,12 @@ class Hypervisor(Protocol):
         """Begin an operation. The same id again does nothing, whatever its state.
 
         START and COLD need the definition. START on a host where the same VM and epoch
-        already runs succeeds. STOP and KILL of a copy that is not there succeed. KILL
-        ends only copies whose epoch is at most the operation's, and removes what is
-        defined of them. LIVE commits when the destination runs and the source is gone;
-        on failure the guest still runs on the source.
+        already runs succeeds; beside another epoch that runs it fails. STOP and KILL of
+        a copy that is not there succeed; both remove what is defined of it. KILL ends
+        only copies whose epoch is at most the operation's, and leaving a newer one alone
+        is success. LIVE commits when the destination runs and the source is gone; on
+        failure the guest still runs on the source. On a silent host every operation ends
+        unknown, since a controller before this one may have begun it there.
         """
         ...
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from frota.drivers.libvirt.fault import Abandoned, Fault, Kind, Refused, Silent
+from frota.drivers.libvirt.fault import Abandoned, Fault, Kind, Refused, Silent, redact
 from frota.drivers.libvirt.pulse import Beat
 from frota.model.definition import Definition
 from frota.model.sight import Outcome
@@ -172,8 +172,7 @@ class Crew:
         for task in open_tasks:
             why = self._hopeless(task)
             if why:
-                task.give_up()
-                self._end(task, Outcome(task.operation.id, why, unknown=True))
+                self._end(task, Outcome(task.operation.id, why, unknown=True), give_up=True)
         with self._lock:
             for host, queue in self._queues.items():
                 waiting = [task for task in queue if not task.given_up]
@@ -230,11 +229,13 @@ class Crew:
         except Abandoned:
             outcome = Outcome(name, "it was given up", unknown=True)
         except Exception as bug:  # noqa: BLE001 - one broken operation must not end the others
-            outcome = Outcome(name, f"this driver failed: {bug!r}", unknown=True)
+            outcome = Outcome(name, redact(f"this driver failed: {bug!r}"), unknown=True)
         self._end(task, outcome)
 
-    def _end(self, task: Task, outcome: Outcome) -> None:
+    def _end(self, task: Task, outcome: Outcome, *, give_up: bool = False) -> None:
         with self._lock:
             if task.outcome is None:
                 task.outcome = outcome
+            if give_up:
+                task.give_up()
         self._changed()

@@ -155,12 +155,12 @@ class Link:
 
     def check(self) -> None:
         """Give up a watcher that hangs; tell of a heartbeat that was missed."""
-        if self._stopped:
-            return
         hangs = self._watcher.hangs()
         if hangs:
             self.lost(self._watcher, hangs)
         with self._lock:
+            if self._stopped:
+                return
             if hangs:
                 self._watcher.give_up()
                 self._hung.append(self._watcher)

@@ -75,11 +75,16 @@ class Watcher:
         self._over = threading.Event()
         self._nudged = threading.Event()
         self._lock = threading.Lock()
+        self._begun = False
         self._busy: tuple[Beat, float, str] | None = None
         self._thread = threading.Thread(target=self._run, name=f"watch-{address.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, once."""
+        with self._lock:
+            if self._begun:
+                return
+            self._begun = True
         self._thread.start()
 
     def nudge(self) -> None:
@@ -92,13 +97,15 @@ class Watcher:
         self._nudged.set()
 
     def join(self, timeout: float) -> None:
-        """Wait for the thread's end."""
-        self._thread.join(timeout)
+        """Wait for the thread's end, if it ever began."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     @property
     def started(self) -> bool:
         """Whether the thread was begun."""
-        return self._thread.ident is not None
+        with self._lock:
+            return self._begun
 
     @property
     def alive(self) -> bool:
@@ -135,7 +142,7 @@ class Watcher:
             except Fault as fault:
                 self._reports.lost(self, f"{redact(self._address.uri)}: {fault}")
             except Exception as bug:  # noqa: BLE001 - whatever it is, the host must be watched
-                self._reports.lost(self, f"this driver failed: {bug!r}")
+                self._reports.lost(self, redact(f"this driver failed: {bug!r}"))
             pause = PAUSE_FIRST_S if since.silence() > PAUSE_MOST_S + OPEN_S else pause
             self._over.wait(pause)
             pause = min(2 * pause, PAUSE_MOST_S)
