@@ -184,6 +184,33 @@ def test_while_the_lease_may_still_run_out_nothing_has_failed(both: Arrangement)
     assert both.fence.verdict("a", "a-1").method == "lease"
 
 
+def test_a_lease_that_ran_out_is_no_proof_while_the_power_is_seen_to_be_on(
+    both: Arrangement,
+) -> None:
+    """A host frozen whole ends nothing: its device must cut the power, or fail to."""
+    both.fence.probe("a", "a-1")
+    both.settle(1)
+    both.kill_agent("a")
+    both.settle(40)
+    assert both.fence.verdict("a", "a-1").state is FenceState.IDLE
+    both.fence.kill("a", "a-1")
+    both.settle(1)
+    assert both.fence.verdict("a", "a-1").method == "fence_fake"
+
+
+def test_a_lease_that_ran_out_is_the_proof_once_the_devices_have_failed(
+    both: Arrangement,
+) -> None:
+    both.fence.probe("a", "a-1")
+    both.settle(1)
+    both.kill_agent("a")
+    both.settle(40)
+    both.break_devices("a")
+    both.fence.kill("a", "a-1")
+    both.settle(3)
+    assert both.fence.verdict("a", "a-1").method == "lease"
+
+
 def test_a_lease_without_an_agent_does_not_hide_that_all_failed(both: Arrangement) -> None:
     both.kill_agent("a")
     both.settle(30)

@@ -48,6 +48,7 @@ class _Case:
         self.look = _Try()
         self.kill = _Try()
         self.kills = False  # somebody wants it dead
+        self.powered = False  # a device said that the power is on
         self.dropped = False  # it was forgotten: nothing more may be done to the host
         self.proof: FenceVerdict | None = None
 
@@ -180,7 +181,10 @@ class GroupFence:
         evidence = None if self._lease is None else self._lease.evidence(host, incarnation)
         if evidence is None:
             return None, "" if self._lease is None else "no lease of this host is watched"
-        if evidence.finding is Finding.PROVED and case.proof is None:
+        # A host that is frozen whole lets its lease run out and ends nothing: while a device
+        # says that the power is on, and may yet cut it, running out is no proof.
+        presumed = evidence.method == "lease" and case.powered and case.kill.ended is None
+        if evidence.finding is Finding.PROVED and case.proof is None and not presumed:
             case.proof = FenceVerdict(FenceState.PROVED, evidence.method, evidence.message)
         return evidence.finding, f"lease: {evidence.message}"
 
@@ -195,6 +199,7 @@ class GroupFence:
                 if device.is_off():
                     self._proved(case, device, "the power is off")
                     break
+                case.powered = True
                 said.append(f"{device.name}: the power is on")
             except DeviceError as error:
                 said.append(str(error))
