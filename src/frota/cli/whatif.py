@@ -9,7 +9,7 @@ from typing import Any
 
 from frota.cli import planview
 from frota.cli.arguments import Run, describe
-from frota.cli.foresight import Foresight, foresee, settled, verdicts
+from frota.cli.foresight import settled, started, verdicts
 from frota.cli.naming import GROUP, HOST, missing
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit, Failure
@@ -20,6 +20,8 @@ from frota.cli.words import plural
 from frota.cli.writing import stored_name
 from frota.model.snapshot import Snapshot
 from frota.model.vm import VmState
+from frota.planners.placement.ledger import Ledger
+from frota.planners.placement.starts import Starts, plan_starts, waiting
 from frota.planners.placement.survival import failing_hosts
 from frota.store.sqlite import SqliteStore
 
@@ -49,7 +51,13 @@ class Loss:
 
     gone: tuple[str, ...]
     before: Snapshot
-    sight: Foresight
+    without: Snapshot
+    starts: Starts
+
+    @property
+    def after(self) -> Snapshot:
+        """Once the restarts are done; what evenness would move later is left out."""
+        return started(self.without, self.starts.steps)
 
     @property
     def restarts(self) -> tuple[tuple[str, str, str, str], ...]:
@@ -57,7 +65,7 @@ class Loss:
         lost = self._lost()
         return tuple(
             (step.vm, lost[step.vm], step.dst, step.reason)
-            for step in self.sight.starts
+            for step in self.starts.steps
             if step.vm in lost
         )
 
@@ -67,7 +75,7 @@ class Loss:
         lost = self._lost()
         return tuple(
             (r.subject, lost[r.subject], r.reason, r.message)
-            for r in self.sight.refusals
+            for r in self.starts.refusals
             if r.subject in lost
         )
 
@@ -97,7 +105,9 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 def lose(snapshot: Snapshot, gone: Sequence[str]) -> Loss:
     """What would become of a group without these hosts."""
     before = settled(snapshot)
-    return Loss(tuple(gone), before, foresee(before.without(gone)))
+    without = before.without(gone)
+    starts = plan_starts(without, waiting(without), Ledger(without))
+    return Loss(tuple(gone), before, without, starts)
 
 
 def hosts_named(words: Sequence[str], snapshot: Snapshot) -> tuple[str, ...]:
@@ -158,25 +168,18 @@ def _show(loss: Loss, terminal: Terminal) -> None:
         terminal.table(("NO ROOM FOR", "WAS ON", "REASON", "WHY"), loss.stranded)
     terminal.say("\nsets:")
     before = {verdict.set: verdict for verdict in verdicts(loss.before)}
-    planview.show_verdicts(verdicts(_after(loss)), before, terminal)
+    planview.show_verdicts(verdicts(loss.after), before, terminal)
     terminal.say()
-    for word, snapshot in (("before", loss.before), ("after", _after(loss))):
+    for word, snapshot in (("before", loss.before), ("after", loss.after)):
         failing = failing_hosts(snapshot)
         said = f"no: not {', '.join(failing)}" if failing else "yes"
         terminal.say(f"could any one host be lost, {word}: {said}")
 
 
-def _after(loss: Loss) -> Snapshot:
-    """Once the restarts are done; what evenness would move later is left out."""
-    from frota.cli.foresight import started
-
-    return started(loss.sight.snapshot, loss.sight.starts)
-
-
 def _data(loss: Loss) -> dict[str, Any]:
     n1 = {
         word: {"holds": not (failing := failing_hosts(snapshot)), "hostsNotSpared": list(failing)}
-        for word, snapshot in (("before", loss.before), ("after", _after(loss)))
+        for word, snapshot in (("before", loss.before), ("after", loss.after))
     }
     return {
         "group": loss.before.group,
@@ -189,5 +192,5 @@ def _data(loss: Loss) -> dict[str, Any]:
             for vm, was, word, why in loss.stranded
         ],
         "n1": n1,
-        "sets": [planview.verdict_data(verdict) for verdict in verdicts(_after(loss))],
+        "sets": [planview.verdict_data(verdict) for verdict in verdicts(loss.after)],
     }
