@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from frota.simulation import expect
+from frota.simulation.actions import ACTIONS
 from frota.simulation.fuzz import try_schedule
 from frota.simulation.parsing import from_mapping, parse
 from frota.simulation.scenario import When
@@ -104,6 +108,13 @@ def test_hosts_and_sets_are_checked_as_documents_are() -> None:
 def test_broken_yaml_and_two_documents() -> None:
     assert problems("hosts: [a\n")
     assert "one scenario in one file" in problems(GOOD + "---\n" + GOOD)[0]
+
+
+def test_the_page_on_scenarios_names_every_word() -> None:
+    page = Path("docs/scenarios.md").read_text(encoding="utf-8")
+    words = [*ACTIONS, *expect.ORDER_COUNTS, *expect.STATE_COUNTS, *expect.SET_FIELDS]
+    words += [*expect.VM_FIELDS, *expect.HOST_FIELDS]
+    assert [word for word in words if f"`{word}`" not in page] == []
 
 
 def test_a_fleet_from_files_beside_it() -> None:

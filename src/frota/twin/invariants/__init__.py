@@ -113,10 +113,6 @@ class Checker:
         self._findings.now = self._site.world.now
         self._findings.broken("I14", what)
 
-    def replanned(self, what: str) -> None:
-        """The same input gave another plan."""
-        self._findings.broken("I12", what)
-
     def converged(self) -> None:
         """Judge the end of the liveness phase."""
         self._findings.now = self._site.world.now
