@@ -12,11 +12,14 @@ import pytest
 
 from frota.planners.placement.bounds import least_moves_alone
 from frota.planners.placement.certificate import faults, prove
+from frota.planners.placement.descent import descend
 from frota.planners.placement.flow import solve
 from frota.planners.placement.levels import passes
-from frota.planners.placement.network import play
+from frota.planners.placement.mincost import improved
+from frota.planners.placement.network import Costs, play
 from frota.planners.placement.spreadarrays import arrays, uneven
 from frota.planners.placement.spreadproblem import (
+    Score,
     SetSpread,
     SpreadAnswer,
     SpreadProblem,
@@ -234,6 +237,22 @@ def test_when_the_work_ends_the_answer_is_sound_and_says_so(share: float, work: 
     assert answer == solve(problem, work=work)
     if not work:
         assert not answer.best
+
+
+def test_numbers_out_of_the_range_of_the_solver_are_no_answer() -> None:
+    problem = scrambled(20, 4, 100, 0.9, seed=1)
+    data = arrays(problem)
+    game = play(data, uneven(data))
+    flow = descend(game)
+    assert improved(flow, Costs(game, Score(1 << 30, 1, 1, 0, 0, 0))) is not None
+    assert improved(flow, Costs(game, Score(1 << 54, 1, 1, 0, 0, 0))) is None
+
+
+def test_loads_beyond_reason_only_break_ties() -> None:
+    problem = given([spread("aa")], "999")
+    loads = [-(10**15), 10**15, 10**12]
+    heavy = SpreadProblem(problem.rack_of, problem.slots, problem.accepts, loads, problem.sets)
+    assert after(heavy)[0] in ("ab", "ac")
 
 
 SCRIPT = """

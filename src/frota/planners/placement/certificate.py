@@ -97,7 +97,8 @@ class _Chains:
         self.open = np.array(
             [problem.accepts[h] and problem.slots[h] >= 0 for h in order], np.bool_
         )
-        load = [problem.load[host] for host in order]
+        least = min(problem.load, default=0)
+        load = [problem.load[host] - least for host in order]
         left = [max(0, problem.slots[host]) for host in order]
         on_host = [0] * len(order)
         for index, item in enumerate(problem.sets):
@@ -205,7 +206,8 @@ def _weights(problem: SpreadProblem) -> tuple[int, ...]:
     length = 2 * (min(sum(members), len(problem.rack_of)) + 1)
     crowd = 2 * max(members, default=0) + 1
     heaviest = max((item.weight for item in problem.sets), default=1)
-    load = 2 * (max(problem.load, default=0) + sum(members)) + 1
+    spread = max(problem.load, default=0) - min(problem.load, default=0)
+    load = 2 * (spread + sum(members)) + 1
     units = (crowd, crowd, heaviest, 1, crowd, load)
     for levels in range(len(units), 2, -1):
         weights = [0] * len(units)

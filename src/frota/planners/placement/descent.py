@@ -44,14 +44,23 @@ def unit_weights(game: Play) -> Score:
     """Weights by which two moves of one member compare level by level.
 
     Each level weighs more than the largest difference that all lower ones can make in
-    one move: twice the largest cost of one unit.
+    one move: twice the largest cost of one unit. Load is left out when the numbers would
+    leave 64 bits (sets of thousands).
     """
     crowd = 2 * int((game.members + game.base.sum(axis=1)).max(initial=0)) + 1
-    wish = 2 * (2 * int((game.load + game.room).max(initial=0)) + 1) + 1
+    heaviest = int(game.data.weight.max(initial=1))
+    load = 2 * int((game.load + game.room).max(initial=0)) + 1
+    weights = _unit_weights(crowd, heaviest, load)
+    return weights if weights.racks * crowd < FULL // 8 else _unit_weights(crowd, heaviest, 0)
+
+
+def _unit_weights(crowd: int, heaviest: int, load: int) -> Score:
+    """The weights for the largest costs of one unit; without ``load`` if that is 0."""
+    wish = 2 * load + 1
     astray = wish * (2 * crowd + 1)
     moves = astray * 3
-    hosts = moves * (2 * int(game.data.weight.max(initial=1)) + 1)
-    return Score(hosts * (2 * crowd + 1), hosts, moves, astray, wish, 1)
+    hosts = moves * (2 * heaviest + 1)
+    return Score(hosts * (2 * crowd + 1), hosts, moves, astray, wish, int(load > 0))
 
 
 class _Shared:

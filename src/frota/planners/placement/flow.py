@@ -8,7 +8,6 @@ import numpy as np
 
 from frota.planners.placement.descent import descend
 from frota.planners.placement.levels import LIMIT, passes
-from frota.planners.placement.mincost import CostsTooLarge
 from frota.planners.placement.network import Costs, Flow, Play, flow_of, play
 from frota.planners.placement.pricing import Prices, tempted
 from frota.planners.placement.settling import Effort, best
@@ -37,11 +36,7 @@ def solve(problem: SpreadProblem, work: float = WORK, limit: int = LIMIT) -> Spr
     held = np.zeros(data.sets, np.bool_)
     effort = Effort(work)
     while np.any(uneven_sets & ~held):
-        try:
-            game, flow, proved = _joint(data, uneven_sets & ~held, held, (effort, limit))
-        except CostsTooLarge:
-            limit = 1
-            continue
+        game, flow, proved = _joint(data, uneven_sets & ~held, held, (effort, limit))
         raised = _raised(game, flow)
         if raised.any() and proved:
             held[game.sets[raised]] = True

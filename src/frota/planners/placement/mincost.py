@@ -9,14 +9,11 @@ from frota.planners.placement.network import Costs, Flow
 from frota.planners.placement.spreadarrays import Bools, Ints
 
 
-class CostsTooLarge(ArithmeticError):
-    """The solver multiplies costs by the number of nodes; the product left its range."""
-
-
-def improved(flow: Flow, costs: Costs) -> Flow:
+def improved(flow: Flow, costs: Costs) -> Flow | None:
     """The best flow on the free arcs; the others stay as they are.
 
-    Raises CostsTooLarge when weights must be split over more passes.
+    None when the numbers left the solver's range (it multiplies costs by the number of
+    nodes): ``levels.LIMIT`` keeps far from that, but a bound for every chain there is not.
     """
     game = costs.play
     data = game.data
@@ -46,7 +43,10 @@ def improved(flow: Flow, costs: Costs) -> Flow:
     room = np.concatenate([single, end_room])
     live = _live(tail, head, room, used)
     found = used.astype(np.int64)
-    found[live] = _solve(tail[live], head[live], room[live], cost[live], found[live])
+    changed = _solve(tail[live], head[live], room[live], cost[live], found[live])
+    if changed is None:
+        return None
+    found[live] = changed
     return Flow(
         racks=racks.flowing(mine, found[: len(mine)]),
         hosts=hosts.flowing(theirs, found[len(mine) : len(mine) + len(theirs)]),
@@ -93,7 +93,7 @@ def _live(tail: Ints, head: Ints, room: Ints, used: Ints) -> Ints:
         live = live[keep]
 
 
-def _solve(tail: Ints, head: Ints, room: Ints, cost: Ints, used: Ints) -> Ints:
+def _solve(tail: Ints, head: Ints, room: Ints, cost: Ints, used: Ints) -> Ints | None:
     """The cheapest flow with the same net supply at every node as ``used``."""
     seen: Bools = np.zeros(int(max(tail.max(initial=0), head.max(initial=0))) + 1, np.bool_)
     seen[tail] = seen[head] = True
@@ -106,7 +106,7 @@ def _solve(tail: Ints, head: Ints, room: Ints, cost: Ints, used: Ints) -> Ints:
     solver.set_nodes_supplies(np.arange(many, dtype=np.int32), supply.astype(np.int64))
     status = solver.solve()
     if status == solver.BAD_COST_RANGE:
-        raise CostsTooLarge
+        return None
     if status != solver.OPTIMAL:
         msg = f"minimum-cost flow: expected OPTIMAL, the solver says {status.name}"
         raise ArithmeticError(msg)

@@ -67,7 +67,10 @@ def settle(
         racks, hosts = found
         flow = Flow(flow.racks.and_(racks), flow.hosts.and_(hosts), flow.ends_free)
         effort.spend(arcs=len(flow.racks) + len(flow.hosts))
-        flow = improved(flow, costs)
+        better = improved(flow, costs)
+        if better is None:
+            break
+        flow = better
         before, total = total, costs.total(flow)
         sweeps *= 1 + (total == before)  # no cycle was there, only a long way
     return flow, None

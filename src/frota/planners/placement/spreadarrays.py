@@ -19,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 HUGE = np.int64(1) << 60  # farther than any sum of costs; twice it still fits int64
+LOAD_MAX = 1 << 14  # of one host, above the least loaded, in VMs; more is taken for as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def arrays(problem: SpreadProblem) -> Arrays:
         rack=rack,
         first=np.searchsorted(rack, np.arange(int(rack[-1]) + 1 if len(rack) else 0)),
         slots=np.maximum(slots, 0),
-        load=np.asarray(problem.load, np.int64)[host],
+        load=_above_least(np.asarray(problem.load, np.int64)[host]),
         open=masks,
         pattern=pattern,
         by_rack=np.fromiter((item.rack for item in sets), np.bool_, len(sets)),
@@ -101,6 +102,11 @@ def arrays(problem: SpreadProblem) -> Arrays:
         weight=np.fromiter((item.weight for item in sets), np.int64, len(sets)),
         entries=_entries(problem, position),
     )
+
+
+def _above_least(load: Ints) -> Ints:
+    """Load by its difference to the least: all that can matter, and small."""
+    return np.minimum(load - load.min(initial=HUGE), LOAD_MAX) if len(load) else load
 
 
 def _patterns(problem: SpreadProblem, accepts: Bools, position: Ints) -> tuple[Bools, Ints]:
