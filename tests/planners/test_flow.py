@@ -44,7 +44,7 @@ def spread(members: str, levels: str = "host", **more: object) -> SetSpread:
     if "allowed" in more:
         more["allowed"] = frozenset(on(str(more["allowed"])))
     fields: dict[str, object] = {"rack": "rack" in levels, "host": "host" in levels, **more}
-    return SetSpread(on(members), **fields)  # type: ignore[arg-type]
+    return SetSpread(on(members), **fields)  # type: ignore[arg-type]  # fields by name
 
 
 def given(sets: list[SetSpread], slots: str, racks: str = "", closed: str = "") -> SpreadProblem:

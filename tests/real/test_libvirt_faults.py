@@ -113,7 +113,7 @@ class TestStorage(Acting):
             for key, value in change.items()
         }
         operation = start("east-bad-1", stage.hosts[0])
-        definition = replace(with_disk(stage, "east-bad-1"), **given)  # type: ignore[arg-type]
+        definition = replace(with_disk(stage, "east-bad-1"), **given)  # type: ignore[arg-type]  # fields by name
         stage.port.order(operation, definition)
         outcome = self.end(stage, operation)
         assert words in outcome.error

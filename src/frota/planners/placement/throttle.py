@@ -29,7 +29,7 @@ def admit(
     gate = _Gate(snapshot, voluntary=voluntary)
     first = min(step.layer for step in steps)
     admitted: list[Step] = []
-    waiting = {step: "waits for room that earlier moves make" for step in steps}
+    waiting = dict.fromkeys(steps, "waits for room that earlier moves make")
     progress = True
     while progress:  # one that was let in may open the gate for one before it
         progress = False
