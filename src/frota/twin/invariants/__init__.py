@@ -78,6 +78,7 @@ class Checker:
         """The controller has done all it wants to do for now."""
         self._findings.now = self._site.world.now
         self._records.settled()
+        self._orders.settled()
         self._episodes.settled()
 
     def happened(self) -> None:

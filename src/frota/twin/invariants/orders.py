@@ -27,6 +27,7 @@ class OrderRules:
         self._site = site
         self._findings = findings
         self._seen: set[str] = set()
+        self._begun: list[Operation] = []  # by choice, since the controller was done last
         self._moved_at: dict[str, float] = {}
         self.places = Whereabouts(book.hosts)
 
@@ -160,7 +161,7 @@ class OrderRules:
             return
         self._gains(operation, vm, spread, transit=transit)
         self._own_domains(operation, vm, spread)
-        self._survival(operation, vm)
+        self._begun.append(operation)
 
     def _cooldown(self, vm: Vm, *, transit: bool) -> None:
         last = self._moved_at.get(vm.name)
@@ -202,17 +203,19 @@ class OrderRules:
             )
             self._findings.broken("I15", text)
 
-    def _survival(self, operation: Operation, vm: Vm) -> None:
-        book = self._book
-        after = Snapshot("", 0.0, book.hosts, book.sets, book.vms, book.policy)
-        before = after.with_vms([_rested(vm, operation.src)])
-        if not survives_any_host(before):
+    def settled(self) -> None:
+        """I9, for all moves by choice that began together: before them, and when done."""
+        moves, self._begun = self._begun, []
+        if not moves:
             return
-        if not survives_any_host(after.with_vms([_rested(vm, operation.dst)])):
-            text = (
-                f"the move of {vm.name} from {operation.src} to {operation.dst} leaves the"
-                " group unable to lose a host"
-            )
+        book = self._book
+        now = Snapshot("", 0.0, book.hosts, book.sets, book.vms, book.policy)
+        vms = [(move, book.vms[move.vm]) for move in moves if move.vm in book.vms]
+        if not survives_any_host(now.with_vms(_rested(vm, move.src) for move, vm in vms)):
+            return
+        if not survives_any_host(now.with_vms(_rested(vm, move.dst) for move, vm in vms)):
+            names = ", ".join(f"{move.vm} {move.src} -> {move.dst}" for move in moves)
+            text = f"moves by choice leave the group unable to lose a host: {names}"
             self._findings.broken("I9", text)
 
 
