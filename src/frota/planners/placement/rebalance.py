@@ -16,6 +16,7 @@ from frota.model.plan import Plan, Proof, Refusal, Step
 from frota.model.policy import RebalanceMode
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, Verb, Vm
+from frota.planners.placement.bounds import least_moves_alone
 from frota.planners.placement.evenly import (
     Grounds,
     admits,
@@ -26,7 +27,6 @@ from frota.planners.placement.evenly import (
 from frota.planners.placement.flow import solve
 from frota.planners.placement.ledger import UNSEATED, Ledger
 from frota.planners.placement.order import Wish, in_layers
-from frota.planners.placement.proof import closed_form
 from frota.planners.placement.spreadproblem import (
     Change,
     SetSpread,
@@ -159,7 +159,7 @@ def _even_out(draft: _Draft, size: Size) -> int:
     for generation in sorted(alike.generations):
         problem = _problem(draft, size, names, generation)
         answer = draft.solver(problem)
-        bound += closed_form(problem)
+        bound += least_moves_alone(problem)
         for change in changes(problem, answer):
             name = names[change.set_index]
             _apply(draft, name, alike.members[name], change, generation)
