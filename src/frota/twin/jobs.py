@@ -250,6 +250,10 @@ class Cold(Start):
         """The same operation was ordered again by a new process, which goes on with it."""
         self.orphan = False
 
+    def claims(self, machine: Machine) -> Size | None:
+        """The room still to be taken on the destination, if it ever comes to that."""
+        return None if self.orphan else super().claims(machine)
+
     def tellers(self) -> tuple[str, ...]:
         """The hosts that must be seen for the end to be known."""
         return (self.dst.name,) if self.stopped else (self.src.name, self.dst.name)

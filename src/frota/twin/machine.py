@@ -36,15 +36,16 @@ class Usage:
         if size.gpus:
             self.gpus[size.gpu_model] = self.gpus.get(size.gpu_model, 0) + sign * size.gpus
 
-    def excess(self, capacity: Capacity) -> str:
-        """What exceeds the capacity, in words; empty when all fits."""
+    def excess(self, capacity: Capacity, added: Size) -> str:
+        """What exceeds the capacity, in words, of that which the guest ``added`` takes."""
         pairs = [
             ("memory", self.memory_mib, capacity.memory_mib, " MiB"),
             ("vCPUs", self.vcpus, capacity.vcpus, ""),
             ("VMs", self.slots, capacity.slots, ""),
         ]
-        for model, used in self.gpus.items():
-            pairs.append((f"{model} GPUs", used, capacity.gpus_of(model), ""))
+        if added.gpus:
+            model = added.gpu_model
+            pairs.append((f"{model} GPUs", self.gpus[model], capacity.gpus_of(model), ""))
         return ", ".join(
             f"{what} {used} of {most}{unit}" for what, used, most, unit in pairs if used > most
         )

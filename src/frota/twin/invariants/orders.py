@@ -79,7 +79,7 @@ class OrderRules:
         usage = self._site.usage(machine)
         usage.add(size)
         host = self._book.hosts.get(operation.dst)
-        excess = usage.excess(host.capacity if host is not None else view.capacity)
+        excess = usage.excess(host.capacity if host is not None else view.capacity, size)
         if excess:
             text = f"{operation.verb} of {operation.vm} would over-commit {operation.dst}: {excess}"
             self._findings.broken("I2", text)
