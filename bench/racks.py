@@ -29,12 +29,11 @@ class Case:
         return max(2, round(self.vms / self.hosts / FILL))
 
 
-CASES = (
-    Case("S", 20, 4, 200),
-    Case("M", 160, 8, 2_000),
-    Case("L", 1_000, 20, 15_000),
-    Case("XL", 5_000, 50, 75_000),
-)
+S = Case("S", 20, 4, 200)
+M = Case("M", 160, 8, 2_000)
+L = Case("L", 1_000, 20, 15_000)
+XL = Case("XL", 5_000, 50, 75_000)
+CASES = (S, M, L, XL)
 
 
 def set_sizes(vms: int, rng: random.Random) -> list[int]:

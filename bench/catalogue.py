@@ -1,0 +1,30 @@
+"""All works, and how to run one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+
+from bench.clock import Limits
+from bench.figures import Figure
+
+WORKS = {
+    "rack-return-160": "a rack returns: 160 hosts, 2,000 VMs",
+    "rack-return-5000": "a rack returns: 5,000 hosts, 75,000 VMs",
+    "memory-5000": "the most memory that the largest case takes",
+    "first-placement": "15,000 new VMs on 1,000 hosts, spread over racks and hosts",
+    "n-minus-1": "could each of 1,000 hosts be lost? 15,000 VMs of 5 sizes",
+    "idle-audit": "1,000 host groups of 16 hosts and 200 VMs, with nothing to do",
+    "crash-to-restart": "from a crash to the first order to restart",
+    "simulation-quiet": "simulated hours a second, three hosts, nothing happens",
+    "simulation-fuzz": "random fault schedules a second, every invariant checked",
+    "startup-help": "frota --help beside python -c pass",
+    "startup-get": "frota get on a small store beside python -c pass",
+}
+
+
+def figures(work: str, limits: Limits) -> Iterator[Figure]:
+    """Measure one work of ``WORKS``."""
+    module = import_module(f"bench.works.{work.replace('-', '_')}")
+    measure: Callable[[Limits], Iterator[Figure]] = module.figures
+    return measure(limits)
