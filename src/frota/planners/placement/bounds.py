@@ -9,6 +9,7 @@ one level that is ``evenness.least_moves``; it holds for racks and hosts togethe
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 
@@ -96,6 +97,37 @@ class Bounds:
                 heapreplace(heap, (by_rack * (2 * rack.total + 1), *seat[:2], number))
         return Alone(rack_squares, host_squares, moves)
 
+    def moves(self, index: int) -> int:
+        """The moves of ``alone``, by a formula where there is one (section C.1).
+
+        All domains must be open and no member held; and with hosts inside racks, no host
+        may need a second member, so that racks alone decide.
+        """
+        if self.apart(index):
+            return 0
+        item = self._problem.sets[index]
+        takes, open_in = self._open_to(item)
+        counts: Mapping[int, int] = item.current
+        if item.fixed or not counts.keys() <= takes or not (item.rack or item.host):
+            return self.alone(index).moves
+        domains = len(open_in) if item.rack else len(takes)
+        floor, spare = divmod(sum(counts.values()), domains)
+        ceil = floor + (spare > 0)
+        if item.rack:
+            if item.host and (max(counts.values()) > 1 or min(open_in.values()) < ceil):
+                return self.alone(index).moves
+            counts = self._by_rack(counts)
+        leave = sum(count - ceil for count in counts.values() if count > ceil)
+        filled = sum(min(count, floor) for count in counts.values())
+        return max(leave, floor * domains - filled)
+
+    def _by_rack(self, hosts: Mapping[int, int]) -> dict[int, int]:
+        rack_of = self._problem.rack_of
+        racks: dict[int, int] = {}
+        for host, count in hosts.items():
+            racks[rack_of[host]] = racks.get(rack_of[host], 0) + count
+        return racks
+
     def apart(self, index: int) -> bool:
         """Whether no two members share a rack, or a host: then nothing can be better.
 
@@ -162,4 +194,4 @@ def least_moves_alone(problem: SpreadProblem) -> int:
     With room to spare the best joint answer has just as many.
     """
     bounds = Bounds(problem)
-    return sum(bounds.alone(index).moves for index in range(len(problem.sets)))
+    return sum(bounds.moves(index) for index in range(len(problem.sets)))
