@@ -29,8 +29,8 @@ def inherit(draft: Draft, ordered: Collection[str]) -> None:
             draft.to_order.add(operation.id)
         elif not all(_answers(draft, end) for end in (operation.src, operation.dst) if end):
             continue
-        elif operation.verb is Verb.START:
-            draft.to_order.add(operation.id)
+        elif operation.verb is Verb.START or not _still_at_source(draft, operation):
+            draft.to_order.add(operation.id)  # the same id: what was begun is not begun again
         else:
             _drop(draft, vm, operation)
 
@@ -57,8 +57,14 @@ def _seen(draft: Draft, operation: Operation) -> bool:
     return False
 
 
+def _still_at_source(draft: Draft, operation: Operation) -> bool:
+    """Only while the guest is seen to run where it was is it sure that nothing began."""
+    copy = draft.views[operation.src].copies.get(operation.vm)
+    return copy is not None and copy.live
+
+
 def _drop(draft: Draft, vm: Vm, operation: Operation) -> None:
-    """The move never began: the guest runs where it was, or has ended there."""
+    """The move never began: the guest runs where it was."""
     draft.vms[vm.name] = replace(vm, state=VmState.RUNNING, operation=None, transit="")
     text = f"{operation.verb.value} to {operation.dst} never began; planned anew"
     draft.story.tell(

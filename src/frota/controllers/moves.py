@@ -99,7 +99,11 @@ def start_waiting(draft: Draft, new_id: NewId) -> None:
             Stage.DECISION, "", f"HostGroup/{draft.spec.name}", "N1Infeasible", warning
         )
     if plan.refusals and draft.spec.policy.preempt:
+        rest = draft.now + draft.spec.policy.timers.move_cooldown
         for step in preemptions(snapshot, plan.ledger, plan.refusals):
+            # It must not take back the room that its stop makes; others may yet have to go.
+            draft.wake_at(draft.now)
+            draft.vms[step.vm] = replace(draft.vms[step.vm], retry_at=rest)
             begin(draft, step, new_id, draft.vms[step.vm].cause_id or new_id())
 
 
