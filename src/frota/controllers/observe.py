@@ -124,7 +124,7 @@ def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:
     draft.settled += found.settled
     draft.overdue += found.overdue
     changed = found.changed or found.gone
-    if changed and any(host.state is HostState.DRAINING for host in draft.hosts.values()):
+    if changed and any(host.state in _EMPTYING for host in draft.hosts.values()):
         draft.wake_at(draft.now)  # perhaps it is empty now
     for vm in found.changed:
         _tell_change(draft, draft.vms[vm.name], vm)
