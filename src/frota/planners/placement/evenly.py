@@ -223,12 +223,12 @@ class _Inquiry:
 
     def finds(self) -> bool:
         """Whether there is any gap."""
-        return any(True for gaps in self._arenas() for _ in gaps)
+        return any(map(self._steep, self._arenas())) or any(True for _ in self._across_racks())
 
     def find(self) -> Uneven | None:
         """The obstacle at the coarsest level that has one: a move that helps if there is
         one, else what is in the way of the one that would help most."""
-        for gaps in self._arenas():
+        for gaps in chain(map(self._between, self._arenas()), (self._across_racks(),)):
             first: Uneven | None = None
             for gap in gaps:
                 found = self._obstacle(gap)
@@ -239,29 +239,43 @@ class _Inquiry:
                 return first
         return None
 
-    def _arenas(self) -> Iterator[Iterator[_Gap]]:
-        """The gaps between racks, then between hosts: inside each rack, then across racks
-        that differ by one member. Without racks, between all hosts."""
+    def _arenas(self) -> Iterator[_Arena]:
+        """The racks, then the hosts of each rack; without racks, all hosts."""
         ledger, ground = self.grounds.ledger, self.grounds.open_to(self.spread)
-        counts = {h: n for h, n in ledger.counts[self.spread.name].items() if n}
-        here = {h: n for h, n in counts.items() if h in ground.hosts}
         if _RACK not in self.spread.levels:
-            yield self._between(_Arena("hosts", ledger.names, ground.host_list, here))
+            yield _Arena("hosts", ledger.names, ground.host_list, self._on_open_hosts())
             return
-        held = dict.fromkeys(ground.rack_list, 0)
-        for host, n in counts.items():
-            rack = ledger.rack_of[host]
-            if rack in held and host in self.grounds.serving:
-                held[rack] += n
-        yield self._between(_Arena("racks", ledger.racks, ground.rack_list, held, ground.in_rack))
+        racks = self._in_open_racks()
+        yield _Arena("racks", ledger.racks, ground.rack_list, racks, ground.in_rack)
         if _HOST not in self.spread.levels:
             return
+        here = self._on_open_hosts()
         for rack in sorted({ledger.rack_of[host] for host, n in here.items() if n > 1}):
             if rack in ground.racks:
                 hosts = [host for host in ground.in_rack[rack] if host in ground.hosts]
                 inside = {host: here[host] for host in hosts if host in here}
-                yield self._between(_Arena("hosts", ledger.names, hosts, inside))
-        yield self._across_racks(ground, held, here)
+                yield _Arena("hosts", ledger.names, hosts, inside)
+
+    def _on_open_hosts(self) -> dict[int, int]:
+        """Members by host, where there are any."""
+        open_to = self.grounds.open_to(self.spread).hosts
+        counts = self.grounds.ledger.counts[self.spread.name]
+        return {host: n for host, n in counts.items() if n and host in open_to}
+
+    def _in_open_racks(self) -> dict[int, int]:
+        """Members by rack, on hosts that serve; racks without any too."""
+        ledger, serving = self.grounds.ledger, self.grounds.serving
+        held = dict.fromkeys(self.grounds.open_to(self.spread).rack_list, 0)
+        for host, n in ledger.counts[self.spread.name].items():
+            rack = ledger.rack_of[host]
+            if rack in held and host in serving:
+                held[rack] += n
+        return held
+
+    def _steep(self, arena: _Arena) -> bool:
+        """Whether ``_between`` would find a gap."""
+        top = max(arena.held.values(), default=0)
+        return next(self._low(arena, top - 2), None) is not None
 
     def _between(self, arena: _Arena) -> Iterator[_Gap]:
         """Gaps between the domains of one level, from the fullest domains down."""
@@ -281,10 +295,12 @@ class _Inquiry:
             if held <= most and not self._too_small(arena.of(domain), held):
                 yield domain
 
-    def _across_racks(
-        self, ground: Open, held: Mapping[int, int], here: Mapping[int, int]
-    ) -> Iterator[_Gap]:
-        rack_of = self.grounds.ledger.rack_of
+    def _across_racks(self) -> Iterator[_Gap]:
+        """Gaps between hosts of racks that differ by one member."""
+        if _RACK not in self.spread.levels or _HOST not in self.spread.levels:
+            return
+        ground, rack_of = self.grounds.open_to(self.spread), self.grounds.ledger.rack_of
+        held, here = self._in_open_racks(), self._on_open_hosts()
         for members in sorted(set(held.values()), reverse=True):
             there = {h: n for h, n in here.items() if held.get(rack_of[h]) == members}
             full = max(there.values(), default=0)

@@ -7,7 +7,7 @@ compete for room are settled together. In ``home`` mode displaced VMs go home fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from frota.model.availability import AvailabilitySet, Level
@@ -39,6 +39,7 @@ from frota.planners.placement.verdict import members_of
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
 _LIVE = Mobility.LIVE
+_NO_SIZE = Size(0, 0)
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
 
 
@@ -99,44 +100,51 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     draft = _Draft(grounds.over(ledger), snapshot, ledger, members_of(snapshot), solver)
     if home:
         _send_home(draft)
-    uneven = _uneven_sets(draft)
+    uneven = _uneven_sets(draft, snapshot.sets)
     draft.classes = _by_size(draft) if uneven else {}
     bound = 0
     for _ in range(_ROUNDS):
         before = len(draft.place)
         for size in _sizes(draft, uneven):
             bound += _even_out(draft, size)
-        uneven = _uneven_sets(draft)
+        uneven = _uneven_sets(draft, uneven | {snapshot.vms[name].set for name in draft.place})
         if not uneven or len(draft.place) == before:
             break
-    return _finish(draft, grounds.ledger.copy(), uneven, None if home else bound)
+    return _finish(draft, uneven, None if home else bound)
 
 
-def _uneven_sets(draft: _Draft) -> set[str]:
-    """Sets that a move could help, or that stand uneven for want of room."""
-    return {
-        name
-        for name, spread in draft.snapshot.sets.items()
-        if is_uneven(spread, draft.members[name], draft.grounds)
-    }
+def _uneven_sets(draft: _Draft, names: Iterable[str]) -> set[str]:
+    """Those of some sets that a move could help, or that stand uneven for want of room."""
+    sets = draft.snapshot.sets
+    return {name for name in names if is_uneven(sets[name], draft.members[name], draft.grounds)}
 
 
 def _by_size(draft: _Draft) -> dict[Size, _Class]:
     """The members of all sets by their size."""
     classes: dict[Size, _Class] = {}
-    size: Size | None = None  # of the VM before: most of a set are alike
+    size = _NO_SIZE  # of the VM before: most of a set are alike
     found = _Class()
     for name, group in draft.members.items():
         adopts = draft.snapshot.sets[name].adopt_new_domains
         here: list[Vm] | None = None
         for vm in group:
-            if here is None or (vm.size is not size and vm.size != size):
+            if here is None or not _same(vm.size, size):
                 size = vm.size
                 found = classes.setdefault(size, _Class())
                 here = found.members.setdefault(name, [])
             here.append(vm)
             found.generations.add(0 if adopts else vm.generation)
     return classes
+
+
+def _same(one: Size, other: Size) -> bool:
+    """As ``==``, which makes two tuples first; this is asked for every VM."""
+    return one is other or (
+        one.memory_mib == other.memory_mib
+        and one.vcpus == other.vcpus
+        and one.gpus == other.gpus
+        and one.gpu_model == other.gpu_model
+    )
 
 
 def _sizes(draft: _Draft, names: Collection[str]) -> list[Size]:
@@ -203,20 +211,21 @@ def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: 
     native: dict[int, int] = {}
     away: dict[int, int] = {}
     weight = CONTROL_PLANE_WEIGHT if spread.control_plane else 1
-    host_at, snapshot, moved = draft.ledger.index, draft.snapshot, draft.place
+    host_at, names = draft.ledger.index, draft.ledger.names
+    snapshot, moved = draft.snapshot, draft.place
     everybody = spread.adopt_new_domains
     alike = draft.classes[size].members[spread.name]
     for vm in alike:
         host = moved.get(vm.name, -1)
         if host < 0:
-            host = host_at.get(vm.seat, -1)
+            host = host_at.get(vm.host if vm.operation is None else vm.seat, -1)
         if host < 0:
             continue
         if not (everybody or vm.generation >= generation) or not movable(vm, snapshot):
             _hold(vm, host, fixed)
             continue
         current[host] = current.get(host, 0) + 1
-        home = host_at.get(vm.home, -1)
+        home = host if vm.home == names[host] else host_at.get(vm.home, -1)
         if home == host:
             native[host] = native.get(host, 0) + 1
         elif home >= 0:
@@ -330,21 +339,26 @@ def _goes_home(draft: _Draft, vm: Vm) -> bool:
     return True
 
 
-def _finish(draft: _Draft, before: Ledger, uneven: set[str], bound: int | None) -> Plan:
-    """The plan of a draft. ``before`` counts the snapshot, and is used up."""
-    snapshot = draft.snapshot
-    wishes = []
-    for name, dst in draft.place.items():
-        vm = snapshot.vms[name]
-        verb = Verb.LIVE if vm.mobility is _LIVE else Verb.COLD
-        step = Step(verb, name, vm.host, draft.ledger.names[dst], draft.reasons[name])
-        wishes.append(Wish(step, vm.size, vm.set))
-    steps, stuck = in_layers(wishes, snapshot, before)
-    refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
+def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
+    """The plan of a draft, which is used up: its ledger goes back to the snapshot."""
+    snapshot, ledger = draft.snapshot, draft.ledger
+    still_uneven = []
     for name in sorted(uneven):
         why = unevenness(snapshot.sets[name], draft.members[name], draft.grounds)
         if why is not None:
-            refusals.append(Refusal(name, why.blocker or "Capacity", why.message))
+            still_uneven.append(Refusal(name, why.blocker or "Capacity", why.message))
+    live, cold = Verb.LIVE, Verb.COLD
+    wishes = []
+    for name, dst in draft.place.items():
+        vm = snapshot.vms[name]
+        ledger.give(dst, vm.size)
+        ledger.take(ledger.index[vm.host], vm.size)
+        verb = live if vm.mobility is _LIVE else cold
+        step = Step(verb, name, vm.host, ledger.names[dst], draft.reasons[name])
+        wishes.append(Wish(step, vm.size, vm.set))
+    steps, stuck = in_layers(wishes, snapshot, ledger)
+    refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
+    refusals += still_uneven
     proof = None
     if bound is not None and steps:
         moved = len({step.vm for step in steps})
