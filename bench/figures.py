@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 
@@ -18,12 +19,12 @@ class Must(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``peer`` names the program beside which this was measured, or says why it is absent;
+    """``value`` is None when it could not be had; ``metric`` then says why. ``peer`` names the program beside which this was measured, or says why it is absent;
     ``peer_value`` is its value of the same metric. ``sound`` is False when something else
     than the value keeps the bar from holding, such as a proof that failed."""
 
     metric: str
-    value: float
+    value: float | None
     unit: str
     bar: float | None = None
     must: Must = Must.BE_AT_MOST
@@ -34,7 +35,7 @@ class Figure:
     @property
     def holds(self) -> bool | None:
         """Whether the bar holds; None without a bar."""
-        if self.bar is None:
+        if self.bar is None or self.value is None:
             return None if self.sound else False
         if self.must is Must.EQUAL:
             met = self.value == self.bar
@@ -47,7 +48,7 @@ class Figure:
     @property
     def ratio(self) -> float | None:
         """``value / peer_value``."""
-        if not self.peer_value:
+        if not self.peer_value or self.value is None:
             return None
         return self.value / self.peer_value
 
@@ -61,13 +62,15 @@ class Figure:
             "bar": self.bar,
             "holds": self.holds,
             "peer": self.peer,
-            "peer_value": None if self.peer_value is None else shortened(self.peer_value),
-            "ratio": None if self.ratio is None else shortened(self.ratio),
+            "peer_value": shortened(self.peer_value),
+            "ratio": shortened(self.ratio),
             "must": self.must,
         }
         return json.dumps(fields)
 
 
-def shortened(value: float) -> float:
+def shortened(value: float | None) -> float | None:
     """Four significant digits; whole numbers as they are."""
+    if value is None or not isfinite(value):
+        return None
     return value if value == int(value) else float(f"{value:.4g}")

@@ -101,7 +101,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["work"],
         row["metric"],
-        f"{_number(row['value'])} {unit}",
+        "" if row["value"] is None else f"{_number(row['value'])} {unit}",
         "" if row["bar"] is None else f"{row['must']} {_number(row['bar'])}",
         {True: "yes", False: "NO", None: ""}[row["holds"]],
         row["peer"],
