@@ -19,9 +19,10 @@ class Must(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``value`` is None when it could not be had; ``metric`` then says why. ``peer`` names the program beside which this was measured, or says why it is absent;
-    ``peer_value`` is its value of the same metric. ``sound`` is False when something else
-    than the value keeps the bar from holding, such as a proof that failed."""
+    """``value`` is None when it could not be had; ``metric`` then says why. ``peer`` names
+    the program beside which this was measured, or says why it is absent; ``peer_value`` is
+    its value of the same metric. ``sound`` is False when something else than the value keeps
+    the bar from holding, such as a proof that failed."""
 
     metric: str
     value: float | None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bench import returns
 from bench.clock import Limits
 from bench.figures import Figure
-from bench.peers import cpsat, htools, rebalancer
+from bench.peers import cpsat, htools, meta
 from bench.peers.answer import Answer
 from bench.racks import M
 
@@ -21,7 +21,7 @@ def figures(limits: Limits) -> Iterator[Figure]:
     yield from own
     wall = next(figure for figure in own if figure.metric.endswith("over racks, wall"))
     moves = next(figure for figure in own if figure.metric.endswith("moves, sets over racks"))
-    for peer in (cpsat.solve, rebalancer.solve, htools.hbal):
+    for peer in (cpsat.solve, meta.solve, htools.hbal):
         answer = peer(M, limits)
         yield replace(wall, peer=answer.name, peer_value=answer.seconds)
         if answer.moves is not None:

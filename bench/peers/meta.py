@@ -15,7 +15,7 @@ from bench.racks import Case, rack_returns
 VERSION = "1.0.4"
 NAME = f"Rebalancer {VERSION}, local search"
 PLACE = Path(__file__).resolve().parent.parent.parent / ".frota" / "bench-venv"
-PROGRAM = Path(__file__).with_name("rebalancer_program.py")
+PROGRAM = Path(__file__).with_name("meta_program.py")
 PYTHONS = ("python3.14", "python3.13", "python3.12")
 INSTALL_S = 300
 GRACE_S = 30  # to start, and to notice that the time is over
