@@ -13,7 +13,7 @@ from bench.peers.answer import Answer, absent, too_many, unfinished
 from bench.racks import Case, rack_returns
 
 VERSION = "1.0.4"
-NAME = f"Rebalancer {VERSION}, local search"
+NAME = f"Rebalancer {VERSION}, local search, ceil only"
 PLACE = Path(__file__).resolve().parent.parent.parent / ".frota" / "bench-venv"
 PROGRAM = Path(__file__).with_name("meta_program.py")
 PYTHONS = ("python3.14", "python3.13", "python3.12")

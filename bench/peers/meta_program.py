@@ -36,7 +36,7 @@ def main() -> None:
         "name": "even",
         "scope": "rack",
         "partitionName": "set",
-        "limit": {"type": "ABSOLUTE", "groupLimits": ceiling},
+        "limit": {"type": 0, "groupLimits": ceiling},  # 0: absolute; names are not read
     }
     solver.add_goal({"groupCountSpec": even}, 1.0, 0)
     still = {"name": "still", "scope": "host", "dimension": "slots"}
