@@ -28,7 +28,7 @@ class Open:
     """The domains of one configuration that serve now, as indices of a ledger.
 
     ``racks`` and ``hosts`` are those open at each level, and the same in order;
-    ``in_rack`` the open hosts of each rack.
+    ``in_rack`` are all hosts of each rack that serve, ``inside`` those among ``hosts``.
     """
 
     racks: frozenset[int]
@@ -36,6 +36,7 @@ class Open:
     rack_list: Sequence[int]
     host_list: Sequence[int]
     in_rack: Mapping[int, Sequence[int]]
+    inside: Mapping[int, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Uneven:
 
 
 class Grounds:
-    """One snapshot and its ledger, with the open domains worked out once."""
+    """One snapshot and its ledger, which stays as it is: what was worked out is kept."""
 
-    __slots__ = ("_by_config", "_serving", "ledger", "serving", "snapshot")
+    __slots__ = ("_by_config", "_serving", "ledger", "levels_found", "serving", "snapshot")
 
     def __init__(self, snapshot: Snapshot, ledger: Ledger) -> None:
         self.snapshot = snapshot
@@ -61,11 +62,13 @@ class Grounds:
         ]
         self.serving = frozenset(index for index, _ in self._serving)
         self._by_config: dict[frozenset[str], Open] = {}
+        self.levels_found: dict[str, Level | None] | None = {}
 
     def over(self, ledger: Ledger) -> Grounds:
-        """The same hosts with the counts of another ledger."""
+        """The same hosts with the counts of another ledger, which may change meanwhile."""
         other = copy(self)
         other.ledger = ledger
+        other.levels_found = None
         return other
 
     def open_to(self, spread: AvailabilitySet) -> Open:
@@ -86,7 +89,9 @@ class Grounds:
                 racks.add(rack_of[index])
             if not config or domain_of(host, Level.HOST) in config:
                 hosts.add(index)
-        return Open(frozenset(racks), frozenset(hosts), sorted(racks), sorted(hosts), in_rack)
+        inside = {rack: frozenset(hosts.intersection(here)) for rack, here in in_rack.items()}
+        lists = sorted(racks), sorted(hosts)
+        return Open(frozenset(racks), frozenset(hosts), *lists, in_rack, inside)
 
     def uneven_at(self, spread: AvailabilitySet) -> Level | None:
         """The first level at which counts differ by more than one; None when even.
@@ -94,6 +99,14 @@ class Grounds:
         Racks are compared with each other; hosts with each other, or inside their rack
         when racks are a level too.
         """
+        known = self.levels_found
+        if known is None:
+            return self._uneven_at(spread)
+        if spread.name not in known:
+            known[spread.name] = self._uneven_at(spread)
+        return known[spread.name]
+
+    def _uneven_at(self, spread: AvailabilitySet) -> Level | None:
         ledger = self.ledger
         counts = ledger.counts.get(spread.name)
         if not counts:
@@ -106,31 +119,33 @@ class Grounds:
             return None
         if not nested:
             return _HOST if _skewed(counts, ground.hosts) else None
-        for rack in {ledger.rack_of[host] for host, count in counts.items() if count > 1}:
-            inside = ground.hosts.intersection(ground.in_rack.get(rack, ()))
-            if _skewed(counts, inside):
-                return _HOST
-        return _HOST if self._lopsided(spread, ground) else None
+        return _HOST if self._hosts_uneven(spread, ground) else None
 
-    def _lopsided(self, spread: AvailabilitySet, ground: Open) -> bool:
-        """Whether a member could leave a crowded host for a rack that holds one member fewer:
-        racks would stay as even as they are, and hosts would be more even."""
+    def _hosts_uneven(self, spread: AvailabilitySet, ground: Open) -> bool:
+        """Whether a member could leave a crowded host for another of its rack, or of a rack
+        that holds one member fewer: racks stay as even as they are, hosts get more even."""
         ledger = self.ledger
-        counts, racks = ledger.counts[spread.name], ledger.rack_counts[spread.name]
+        rack_of, held = ledger.rack_of, ledger.rack_counts[spread.name]
+        on_hosts: dict[int, list[int]] = {}  # by rack: counts on open hosts that have any
+        for host, count in ledger.counts[spread.name].items():
+            if count and host in ground.hosts:
+                on_hosts.setdefault(rack_of[host], []).append(count)
         fullest: dict[int, int] = {}  # by members of the rack: the fullest host
-        for host, count in counts.items():
-            if count > 1 and host in ground.hosts:
-                held = racks[ledger.rack_of[host]]
-                fullest[held] = max(fullest.get(held, 0), count)
-        if not fullest:
-            return False
-        return any(
-            counts.get(host, 0) <= fullest.get(racks.get(rack, 0) + 1, 0) - 2
-            for rack in ground.racks
-            if racks.get(rack, 0) + 1 in fullest
-            for host in ground.in_rack[rack]
-            if host in ground.hosts
-        )
+        for rack, counts in on_hosts.items():
+            top = max(counts)
+            if top > 1:
+                occupied = len(counts) == len(ground.inside[rack])
+                if top - (min(counts) if occupied else 0) > 1:
+                    return True
+                fullest[held[rack]] = max(fullest.get(held[rack], 0), top)
+        for rack in ground.racks if fullest else ():
+            top = fullest.get(held.get(rack, 0) + 1, 0)
+            if top > 1 and ground.inside[rack]:
+                counts = on_hosts.get(rack, [])
+                occupied = len(counts) == len(ground.inside[rack])
+                if top - (min(counts) if occupied else 0) > 1:
+                    return True
+        return False
 
 
 def _skewed(counts: Mapping[int, int], domains: frozenset[int]) -> bool:

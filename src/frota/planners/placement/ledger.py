@@ -14,7 +14,8 @@ from frota.model.vm import Vm, VmState
 _IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
 _NOWHERE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
 UNSEATED = _NOWHERE
-_STOPPED = VmState.STOPPED  # a member found through its enum costs more than all else here
+# A member found through its enum costs more than all else that is done for a VM here.
+_RUNNING, _STOPPED = VmState.RUNNING, VmState.STOPPED
 
 
 def rooms(vm: Vm) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class Ledger:
                 self._read_moving(vm, seated)
                 continue
             state = vm.state
-            if state in _NOWHERE:
+            if state is not _RUNNING and state in _NOWHERE:
                 continue
             host = index.get(vm.host)
             if host is None:
