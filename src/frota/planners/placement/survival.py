@@ -67,6 +67,8 @@ def losses(
     serving = [i for i, name in enumerate(ledger.names) if snapshot.hosts[name].schedulable]
     rest = Rest(ledger, serving)
     if domains is None:
+        if rest.roomy_for_any(guests):
+            return {ledger.names[i]: () for i in serving}
         return {ledger.names[i]: rest.without([i], guests[i]) for i in serving}
     return {
         domain: rest.without(
@@ -108,6 +110,13 @@ class Rest:
         self._by_memory = sorted((ledger.memory[host], host) for host in self._serving)
         self._fit: dict[Size, frozenset[int]] = {}
 
+    def roomy_for_any(self, guests: Sequence[Sequence[Size]]) -> bool:
+        """Whether so many hosts could take the most demanding VM of all that even the
+        fullest host could be lost: one look instead of one for each host."""
+        everyone = [size for sizes in guests for size in sizes]
+        fit = self._fitting(everyone)
+        return fit is not None and len(fit) > max(map(len, guests), default=0)
+
     def without(self, lost: Sequence[int], guests: Sequence[Size]) -> tuple[Size, ...]:
         """The guests that best fit places nowhere but on the hosts ``lost``."""
         if not guests or self._roomy(lost, guests):
@@ -115,20 +124,26 @@ class Rest:
         return self._best_fit(frozenset(lost), guests)
 
     def _roomy(self, lost: Sequence[int], guests: Sequence[Size]) -> bool:
+        fit = self._fitting(guests)
+        return fit is not None and len(fit) - sum(host in fit for host in lost) >= len(guests)
+
+    def _fitting(self, guests: Sequence[Size]) -> frozenset[int] | None:
+        """Hosts that could take the most demanding of these in every respect; None when
+        they want GPUs of several models."""
         models = {size.gpu_model for size in guests if size.gpus}
         if len(models) > 1:
-            return False
+            return None
         most = Size(
-            max([size.memory_mib for size in guests]),
-            max([size.vcpus for size in guests]),
+            max([size.memory_mib for size in guests], default=0),
+            max([size.vcpus for size in guests], default=0),
             next(iter(models), ""),
-            max([size.gpus for size in guests]),
+            max([size.gpus for size in guests], default=0),
         )
         fit = self._fit.get(most)
         if fit is None:
             fits = self._ledger.fits
             fit = self._fit[most] = frozenset(h for h in self._serving if fits(h, most))
-        return len(fit) - sum(host in fit for host in lost) >= len(guests)
+        return fit
 
     def _best_fit(self, lost: frozenset[int], guests: Sequence[Size]) -> tuple[Size, ...]:
         ledger, order = self._ledger, self._by_memory

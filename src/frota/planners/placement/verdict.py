@@ -11,6 +11,7 @@ from frota.model.vm import Vm, VmState
 from frota.planners.placement.evenly import Grounds, Uneven, unevenness
 
 _RACK, _RUNNING = Level.RACK, VmState.RUNNING
+_LEVELS = tuple(Level)
 _HURT = frozenset({VmState.LOST, VmState.UNPLACEABLE, VmState.UNMONITORED})
 
 
@@ -34,13 +35,15 @@ class Judge:
             domain_of(host, level)
             for host in grounds.snapshot.hosts.values()
             if host.schedulable
-            for level in Level
+            for level in _LEVELS
         }
 
     def judge(self, spread: AvailabilitySet, members: Sequence[Vm]) -> Verdict:
         """The verdict on one set with all its members."""
         config = spread.generations[-1] if spread.generations else frozenset()
-        down = sorted(config - self._serving - set(spread.removed))
+        down = []
+        if not config <= self._serving:
+            down = sorted(config - self._serving - set(spread.removed))
         standing = _standing(members, len(spread.generations) - 1)
         current = spread.adopt_new_domains or standing.current
         uneven = unevenness(spread, members, self._grounds)
