@@ -117,9 +117,9 @@ class Grounds:
             return _RACK
         if _HOST not in spread.levels or max(counts.values()) <= 1:
             return None
-        if not nested:
-            return _HOST if _skewed(counts, ground.hosts) else None
-        return _HOST if self._hosts_uneven(spread, ground) else None
+        if not _skewed(counts, ground.hosts):
+            return None
+        return _HOST if not nested or self._hosts_uneven(spread, ground) else None
 
     def _hosts_uneven(self, spread: AvailabilitySet, ground: Open) -> bool:
         """Whether a member could leave a crowded host for another of its rack, or of a rack
