@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.losses import mixed
-from bench.racks import Case, rack_returns, set_sizes
+from bench.racks import Case, failed_over, set_sizes
 from frota.model.availability import AvailabilitySet, Level, domain_of
 from frota.model.host import Capacity, Host, Size
 from frota.model.snapshot import Snapshot
@@ -24,14 +24,15 @@ RACKS_AND_HOSTS = (Level.RACK, Level.HOST)
 
 
 def returned(case: Case, levels: tuple[Level, ...], seed: int = 1) -> Snapshot:
-    """The rack that failed is back and empty; its VMs run wherever there was room."""
-    rack_of, sets = rack_returns(case, seed)
+    """The rack that failed is back and empty; its VMs run wherever there was room, and have
+    their homes where they were placed first."""
+    rack_of, homes, sets = failed_over(case, seed)
     hosts = _hosts(case, rack_of)
     vms: dict[str, Vm] = {}
-    for number, places in enumerate(sets):
-        for member, place in enumerate(places):
+    for number, places in enumerate(zip(homes, sets, strict=True)):
+        for member, (home, place) in enumerate(zip(*places, strict=True)):
             new = _vm(number, member, len(vms))
-            vms[new.name] = running(new, _host_name(place))
+            vms[new.name] = running(new, _host_name(place), _host_name(home))
     return _group(hosts, _sets(len(sets), levels, hosts), vms)
 
 
@@ -72,9 +73,9 @@ def at_rest(hosts: int, vms: int, seed: int) -> Snapshot:
     return start.with_vms(running(start.vms[step.vm], step.dst) for step in plan.steps)
 
 
-def running(vm: Vm, host: str) -> Vm:
-    """A VM that runs where it is at home."""
-    return replace(vm, state=VmState.RUNNING, host=host, home=host, epoch=1)
+def running(vm: Vm, host: str, home: str = "") -> Vm:
+    """A VM that runs, where it is at home unless told."""
+    return replace(vm, state=VmState.RUNNING, host=host, home=home or host, epoch=1)
 
 
 def _hosts(case: Case, rack_of: Sequence[int]) -> dict[str, Host]:

@@ -48,17 +48,24 @@ def set_sizes(vms: int, rng: random.Random) -> list[int]:
 
 def rack_returns(case: Case, seed: int = 1) -> tuple[list[int], list[list[int]]]:
     """The rack of each host, and for each set the host of each member, at the return."""
+    rack_of, _, sets = failed_over(case, seed)
+    return rack_of, sets
+
+
+def failed_over(case: Case, seed: int = 1) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """As ``rack_returns``, with the hosts before the failure between the two."""
     rng = random.Random(seed)
     rack_of = [host * case.racks // case.hosts for host in range(case.hosts)]
     used = [0] * case.hosts
     sets = [_spread(size, used, case, rng) for size in set_sizes(case.vms, rng)]
+    homes = [list(members) for members in sets]
     lost = rng.randrange(case.racks)
     alive = [host for host in range(case.hosts) if rack_of[host] != lost]
     for members in sets:
         for place, host in enumerate(members):
             if rack_of[host] == lost:
                 members[place] = _anywhere(alive, used, case.slots, rng)
-    return rack_of, sets
+    return rack_of, homes, sets
 
 
 def problem(
