@@ -27,6 +27,7 @@ from frota.planners.placement.evenly import (
 from frota.planners.placement.flow import solve
 from frota.planners.placement.ledger import UNSEATED, Ledger
 from frota.planners.placement.order import Wish, in_layers
+from frota.planners.placement.sizeclass import SizeClass, by_size
 from frota.planners.placement.spreadproblem import (
     Change,
     SetSpread,
@@ -38,20 +39,11 @@ from frota.planners.placement.verdict import members_of
 
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
-_LIVE = Mobility.LIVE
-_NO_SIZE = Size(0, 0)
+_LIVE, _RACK, _HOST = Mobility.LIVE, Level.RACK, Level.HOST
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
 
 
 Solver = Callable[[SpreadProblem], SpreadAnswer]
-
-
-@dataclass(slots=True)
-class _Class:
-    """All VMs of one size, by set, and the ages of configuration among them."""
-
-    members: dict[str, list[Vm]] = field(default_factory=dict)
-    generations: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -63,9 +55,11 @@ class _Draft:
     ledger: Ledger
     members: Mapping[str, Sequence[Vm]]
     solver: Solver
-    classes: Mapping[Size, _Class] = field(default_factory=dict)
+    classes: Mapping[Size, SizeClass] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
     reasons: dict[str, str] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)  # sets with a member that was moved
+    admitted: dict[object, frozenset[int]] = field(default_factory=dict)  # see ``_allowed``
 
     def host_of(self, vm: Vm) -> int:
         """The index of the host a VM sits on in the draft; -1 for none."""
@@ -81,6 +75,7 @@ class _Draft:
         self.ledger.seat(vm.set, dst, 1)
         self.place[vm.name] = dst
         self.reasons[vm.name] = reason
+        self.touched.add(vm.set)
         if self.ledger.names[dst] == vm.host:
             del self.place[vm.name]
 
@@ -101,13 +96,13 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     if home:
         _send_home(draft)
     uneven = _uneven_sets(draft, snapshot.sets)
-    draft.classes = _by_size(draft) if uneven else {}
+    draft.classes = by_size(snapshot, draft.members) if uneven else {}
     bound = 0
     for _ in range(_ROUNDS):
         before = len(draft.place)
         for size in _sizes(draft, uneven):
             bound += _even_out(draft, size)
-        uneven = _uneven_sets(draft, uneven | {snapshot.vms[name].set for name in draft.place})
+        uneven = _uneven_sets(draft, uneven | draft.touched)
         if not uneven or len(draft.place) == before:
             break
     return _finish(draft, uneven, None if home else bound)
@@ -117,34 +112,6 @@ def _uneven_sets(draft: _Draft, names: Iterable[str]) -> set[str]:
     """Those of some sets that a move could help, or that stand uneven for want of room."""
     sets = draft.snapshot.sets
     return {name for name in names if is_uneven(sets[name], draft.members[name], draft.grounds)}
-
-
-def _by_size(draft: _Draft) -> dict[Size, _Class]:
-    """The members of all sets by their size."""
-    classes: dict[Size, _Class] = {}
-    size = _NO_SIZE  # of the VM before: most of a set are alike
-    found = _Class()
-    for name, group in draft.members.items():
-        adopts = draft.snapshot.sets[name].adopt_new_domains
-        here: list[Vm] | None = None
-        for vm in group:
-            if here is None or not _same(vm.size, size):
-                size = vm.size
-                found = classes.setdefault(size, _Class())
-                here = found.members.setdefault(name, [])
-            here.append(vm)
-            found.generations.add(0 if adopts else vm.generation)
-    return classes
-
-
-def _same(one: Size, other: Size) -> bool:
-    """As ``==``, which makes two tuples first; this is asked for every VM."""
-    return one is other or (
-        one.memory_mib == other.memory_mib
-        and one.vcpus == other.vcpus
-        and one.gpus == other.gpus
-        and one.gpu_model == other.gpu_model
-    )
 
 
 def _sizes(draft: _Draft, names: Collection[str]) -> list[Size]:
@@ -206,6 +173,24 @@ def _slots(ledger: Ledger, host: int, size: Size) -> int:
 
 
 def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
+    age = draft.classes[size].plain.get(spread.name)
+    old_enough = age is not None and (spread.adopt_new_domains or age >= generation)
+    if not old_enough or spread.name in draft.touched:
+        return _counted(draft, spread, size, generation)
+    seated = draft.ledger.counts.get(spread.name, {})
+    counts = {host: count for host, count in seated.items() if count}
+    return SetSpread(
+        current=counts,
+        rack=_RACK in spread.levels,
+        host=_HOST in spread.levels,
+        allowed=_allowed(draft, spread, generation),
+        weight=CONTROL_PLANE_WEIGHT if spread.control_plane else 1,
+        native=counts,
+    )
+
+
+def _counted(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
+    """The members of a set one by one."""
     current: dict[int, int] = {}
     fixed: dict[int, int] = {}
     native: dict[int, int] = {}
@@ -240,8 +225,8 @@ def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: 
                 _hold(vm, host, fixed)
     return SetSpread(
         current=current,
-        rack=Level.RACK in spread.levels,
-        host=Level.HOST in spread.levels,
+        rack=_RACK in spread.levels,
+        host=_HOST in spread.levels,
         fixed=fixed,
         allowed=_allowed(draft, spread, generation),
         weight=weight,
@@ -259,11 +244,15 @@ def _hold(vm: Vm, host: int, fixed: dict[int, int]) -> None:
 def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozenset[int] | None:
     if spread.adopt_new_domains or generation >= len(spread.generations) - 1:
         return None
-    return frozenset(
-        i
-        for i, name in enumerate(draft.ledger.names)
-        if admits(spread, generation, draft.snapshot.hosts[name])
-    )
+    key = spread.generations[generation], spread.levels
+    if key not in draft.admitted:
+        hosts = draft.snapshot.hosts
+        draft.admitted[key] = frozenset(
+            i
+            for i, name in enumerate(draft.ledger.names)
+            if admits(spread, generation, hosts[name])
+        )
+    return draft.admitted[key]
 
 
 def _apply(
