@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from frota.model.availability import AvailabilitySet, Level
+from frota.model.availability import AvailabilitySet, Blocker, Level
 from frota.model.host import Size
 from frota.model.plan import Plan, Proof, Refusal, Step
 from frota.model.policy import RebalanceMode
@@ -39,6 +39,7 @@ from frota.planners.placement.verdict import members_of
 
 CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
 COLD_WEIGHT = 2
+_CAPACITY = Blocker.CAPACITY
 _LIVE, _RACK, _HOST = Mobility.LIVE, Level.RACK, Level.HOST
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
 
@@ -65,6 +66,14 @@ class _Draft:
         """The index of the host a VM sits on in the draft; -1 for none."""
         moved = self.place.get(vm.name)
         return moved if moved is not None else self.ledger.index.get(vm.seat, -1)
+
+    def landed(self, name: str) -> list[Vm]:
+        """The members of a set where they end up."""
+        names = self.ledger.names
+        return [
+            replace(vm, host=names[self.place[vm.name]]) if vm.name in self.place else vm
+            for vm in self.members[name]
+        ]
 
     def move(self, vm: Vm, dst: int, reason: str) -> None:
         """Settle that a VM ends up on another host."""
@@ -333,9 +342,9 @@ def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
     snapshot, ledger = draft.snapshot, draft.ledger
     still_uneven = []
     for name in sorted(uneven):
-        why = unevenness(snapshot.sets[name], draft.members[name], draft.grounds)
+        why = unevenness(snapshot.sets[name], draft.landed(name), draft.grounds)
         if why is not None:
-            still_uneven.append(Refusal(name, why.blocker or "Capacity", why.message))
+            still_uneven.append(Refusal(name, why.blocker or _CAPACITY, why.message))
     live, cold = Verb.LIVE, Verb.COLD
     wishes = []
     for name, dst in draft.place.items():
@@ -346,12 +355,13 @@ def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
         step = Step(verb, name, vm.host, ledger.names[dst], draft.reasons[name])
         wishes.append(Wish(step, vm.size, vm.set))
     steps, stuck = in_layers(wishes, snapshot, ledger)
-    refusals = [Refusal(w.step.vm, "Capacity", _STUCK.format(w.step.dst)) for w in stuck]
+    refusals = [Refusal(w.step.vm, _CAPACITY, _STUCK.format(w.step.dst)) for w in stuck]
     refusals += still_uneven
     proof = None
     if bound is not None and steps:
         moved = len({step.vm for step in steps})
-        proof = Proof("closed-form", bound, moved, moved == bound)
+        short = any(refusal.reason == _CAPACITY for refusal in refusals)  # the bound knows no room
+        proof = Proof("closed-form", bound, moved, moved == bound and not short)
     return Plan(snapshot.group, steps, tuple(refusals), proof)
 
 
