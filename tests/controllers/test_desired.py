@@ -61,7 +61,7 @@ spec:
   timers: {preset: wsfc, beat: 500ms, moveTimeout: 1h30m}
   throttle: {perCluster: 3}
   rebalance: {mode: home, coldMoves: true}
-  brake: {share: 30%, least: 4}
+  brake: {share: 30%, deleteShare: 15%, least: 4}
   admission: strict
   preempt: true
 """
@@ -123,6 +123,7 @@ def test_all_choices_arrive(real: GroupSpec) -> None:
         rebalance=RebalanceMode.HOME,
         admission=Admission.STRICT,
         brake_share=0.3,
+        brake_delete_share=0.15,
         brake_least=4,
         preempt=True,
         cold_rebalance=True,

@@ -44,6 +44,7 @@ policies = st.builds(
     quarantine_share=shares,
     storm_share=shares,
     brake_share=shares,
+    brake_delete_share=shares,
     brake_least=counts,
     preempt=st.booleans(),
     cold_rebalance=st.booleans(),

@@ -280,6 +280,8 @@ def _policy(spec: Document, *, lease_usable: bool) -> Policy:
         cold_rebalance=rebalance["coldMoves"],
         admission=Admission(spec["admission"]),
         brake_share=parse_share(brake["share"]),
+        # Documents stored before deletions were braked do not have it.
+        brake_delete_share=parse_share(brake.get("deleteShare", "20%")),
         brake_least=brake["least"],
         preempt=spec["preempt"],
         lease_usable=lease_usable,

@@ -64,7 +64,8 @@ class Policy:
     quarantine_share: float = 0.25  # most hosts in quarantine at one time
     storm_share: float = 0.30  # more silent hosts than this: the observer is suspected
     brake_share: float = 0.50  # voluntary plans above this share of VMs need an approval
-    brake_least: int = 10  # plans of this many moves or fewer are never braked
+    brake_delete_share: float = 0.20  # so many VMs are not deleted without an approval
+    brake_least: int = 10  # plans of this many moves, or deletions, are never braked
     preempt: bool = False  # restart may push out VMs of lower priority
     cold_rebalance: bool = False  # pinned and cold VMs may be moved by stop and start
     work_limit: float = 2.0  # deterministic solver work for the exact step

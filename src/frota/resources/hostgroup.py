@@ -164,16 +164,21 @@ class RebalanceSpec(Strict):
 
 
 class BrakeSpec(Strict):
-    """When a plan of voluntary moves waits for an approval."""
+    """When a plan of voluntary moves, or of deletions, waits for an approval."""
 
     share: Share = Field(
         default="50%",
         description="Plans that move more than this share of the VMs wait.",
         examples=["30%"],
     )
+    delete_share: Share = Field(
+        default="20%",
+        description="Plans that delete more than this share of the VMs wait.",
+        examples=["10%"],
+    )
     least: int = Field(
         default=10,
-        description="Plans of so few moves never wait.",
+        description="Plans of so few moves, or deletions, never wait.",
         ge=0,
         le=1_000_000,
         examples=[20],

@@ -44,7 +44,7 @@ def draw(seed: int) -> Item:
 
 
 def _group(rng: random.Random) -> Item:
-    group: Item = {"brake": {"share": "100%"}}
+    group: Item = {"brake": {"share": "100%", "deleteShare": "100%"}}
     if rng.random() < 0.5:
         group["fencing"] = {"lease": {"path": "/srv/leases"}}
     if rng.random() < 0.5:

@@ -20,6 +20,7 @@ from frota.ports.store import StoreError
 # By name, so that a command that only shows entries does not load them.
 KINDS: Mapping[str, str] = {
     "AvailabilitySet": "frota.model.availability:AvailabilitySet",
+    "Condition": "frota.model.condition:Condition",
     "Definition": "frota.model.definition:Definition",
     "Host": "frota.model.host:Host",
     "Lease": "frota.model.lease:Lease",
