@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Any
 
@@ -57,6 +58,35 @@ class Quiet:
         return now < self.until and sight == self.sight
 
 
+class Rest:
+    """Planning that was done. Planners are pure: while the records are the same objects,
+    and no deadline that planning set has passed, it would come to the same again."""
+
+    __slots__ = ("_scene", "_storm", "until")
+
+    def __init__(self) -> None:
+        self.until = -inf
+        self._scene = Same()
+        self._storm = ""
+
+    def holds(self, draft: Draft) -> bool:
+        """Whether planning again would be in vain."""
+        if draft.now >= self.until or draft.storm != self._storm or draft.moved_by_hand:
+            return False
+        return self._scene.holds(_planned_on(draft))
+
+    def begin(self, draft: Draft) -> None:
+        """Planning was done for these records, until its earliest deadline."""
+        self.until, self._storm = draft.again_at, draft.storm
+        self._scene.holds(_planned_on(draft))
+
+
+def _planned_on(draft: Draft) -> tuple[object, ...]:
+    """All that planning reads."""
+    records = (draft.hosts, draft.sets, draft.vms, draft.verdicts, draft.clusters)
+    return (draft.spec, *chain.from_iterable(kind.values() for kind in records))
+
+
 class HostGroupController:
     """Keeps one host group as declared. One instance acts on a group at a time."""
 
@@ -85,6 +115,7 @@ class HostGroupController:
         self._capacities: dict[str, tuple[Capacity, Capacity | None]] = {}
         self._attached: dict[str, object] = {}
         self._quiet = Quiet()
+        self._rest = Rest()
         self._standings = Standings()
         self._config = Same()
         self._spec: GroupSpec | None = None
@@ -114,23 +145,9 @@ class HostGroupController:
         inherit(draft, self._ordered)
         left = leftovers(draft.vms, draft.hosts, draft.views)
         declare.unhost_removed(draft)
-        if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
-            declare.expand_sets(draft)
-        declare.adopt_domains(draft)
-        declare.declare_population(draft, self._new_id)
-        declare.forget_idle(draft)
-        moves.stop_unwanted(draft, self._new_id)
-        moves.start_waiting(draft, self._new_id)
-        started = draft.begun
-        moves.drain(draft, self._new_id)
-        self._standings.update(draft)
-        if moves.rebalance(draft, self._agenda, self._new_id, records.values[APPROVAL].keys()):
-            self._standings.update(draft)
-        if draft.begun > started and any(
-            vm.state is VmState.UNPLACEABLE for vm in draft.vms.values()
-        ):
-            draft.wake_at(now)  # what keeps them waiting may be another thing now
-        moves.wake_for_retries(draft)
+        if touched or not self._rest.holds(draft):
+            self._plan(draft)
+        draft.wake_at(self._rest.until)
         kills = self._kills.plan(left, outcomes, draft)
         try:
             records.commit(draft.values(), draft.story.lines, self._shorter(draft))
@@ -144,9 +161,34 @@ class HostGroupController:
         self._quiet = Quiet(sight, draft.again_at)
         return Result(min(max(draft.again_at, now), now + spec.policy.timers.audit))
 
+    def _plan(self, draft: Draft) -> None:
+        """Decide what follows from the records as they are now."""
+        seen_until, draft.again_at = draft.again_at, inf
+        if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
+            declare.expand_sets(draft)
+        declare.adopt_domains(draft)
+        declare.declare_population(draft, self._new_id)
+        declare.forget_idle(draft)
+        moves.stop_unwanted(draft, self._new_id)
+        moves.start_waiting(draft, self._new_id)
+        started = draft.begun
+        moves.drain(draft, self._new_id)
+        self._standings.update(draft)
+        approvals = self._records.values[APPROVAL].keys()
+        if moves.rebalance(draft, self._agenda, self._new_id, approvals):
+            self._standings.update(draft)
+        if draft.begun > started and any(
+            vm.state is VmState.UNPLACEABLE for vm in draft.vms.values()
+        ):
+            draft.wake_at(draft.now)  # what keeps them waiting may be another thing now
+        moves.wake_for_retries(draft)
+        self._rest.begin(draft)
+        draft.again_at = seen_until
+
     def doubt(self) -> None:
         """Look at everything again in the next pass, even if nothing seems to have changed."""
         self._quiet = Quiet()
+        self._rest = Rest()
 
     def _look(self, spec: GroupSpec) -> tuple[Mapping[str, HostView], tuple[object, ...]]:
         views = {host.name: self._hypervisor.view(host.name) for host in spec.hosts}
