@@ -50,6 +50,7 @@ class LeasedFence:
         self.probe: Callable[[str, str], None] = port.probe
         self.verdict: Callable[[str, str], FenceVerdict] = port.verdict
         self.forget: Callable[[str], None] = port.forget
+        self.lease_problem: Callable[[str], str] = port.lease_problem
         self.on_change = port.on_change
 
     def kill(self, host: str, incarnation: str) -> None:

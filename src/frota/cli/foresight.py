@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from frota.controllers.moves import plan_hash
+from frota.controllers.brake import held_moves
 from frota.model.availability import Verdict
 from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
@@ -70,7 +70,7 @@ def foresee(snapshot: Snapshot, *, check: bool = False) -> Foresight:
         refusals=(*starts.refusals, *blocked),
         warnings=starts.warnings,
         rebalance=rebalance,
-        held=_held(placed, rebalance),
+        held=held_moves(rebalance.steps, placed.vms, placed.policy),
         waits=_waits(now) if rebalance.steps else "",
     )
 
@@ -157,16 +157,6 @@ def moved(snapshot: Snapshot, steps: Iterable[Step]) -> Snapshot:
     return snapshot.with_vms(
         replace(snapshot.vms[name], host=step.dst) for name, step in last.items()
     )
-
-
-def _held(snapshot: Snapshot, plan: Plan) -> str:
-    """The hash of a plan that moves more than the brake lets pass; else empty."""
-    policy = snapshot.policy
-    running = sum(vm.state is VmState.RUNNING for vm in snapshot.vms.values())
-    count = len({step.vm for step in plan.steps})
-    if count <= max(policy.brake_least, policy.brake_share * running):
-        return ""
-    return plan_hash(plan.steps)
 
 
 def _waits(snapshot: Snapshot) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
+from frota.controllers import brake
 from frota.controllers.desired import ClusterSpec, HostSpec
 from frota.controllers.draft import Draft
 from frota.model.availability import domain_of
 from frota.model.decision import Stage
 from frota.model.host import Capacity, Host, HostState
 from frota.model.vm import VmState
-from frota.planners.population import Role, populate
+from frota.planners.population import Population, Role, populate
 
 _NOTHING = Capacity(0, 0, 0)
 _IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
@@ -26,7 +27,7 @@ def declare_hosts(draft: Draft, new_cause: Callable[[], str]) -> None:
             if old.rack != spec.rack:
                 draft.hosts[spec.name] = replace(old, rack=spec.rack)
             continue
-        cause = new_cause()
+        cause = draft.asked(f"HostGroup/{draft.spec.name}") or new_cause()
         draft.hosts[spec.name] = _joining(spec, old, draft.now, cause)
         draft.story.tell(Stage.CAUSE, cause, f"Host/{spec.name}", "HostAdded", "was declared")
 
@@ -90,30 +91,81 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     snapshot = draft.snapshot()
     order = max((vm.order for vm in draft.vms.values()), default=0) + 1
     found = populate(roles, snapshot, order)
+    causes = _Causes(draft, new_cause)
+    _brake(draft, found, causes)
     if not (found.sets or found.vms or found.gone_sets or found.unwanted):
         return
     draft.wake_at(draft.now)  # one change may call for the next
-    cause = new_cause()
-    for spread in found.sets:
-        if spread.name not in draft.sets:
-            draft.story.tell(
-                Stage.CAUSE, cause, f"AvailabilitySet/{spread.name}", "SetDeclared", "made"
-            )
-        draft.sets[spread.name] = spread
-    for name in found.gone_sets:
-        draft.sets.pop(name)
-        draft.verdicts.pop(name, None)
-        draft.story.tell(Stage.OUTCOME, cause, f"AvailabilitySet/{name}", "SetDeleted", "gone")
+    _declare_sets(draft, found, causes)
     for vm in found.vms:
         if vm.name not in draft.vms:
-            text = f"wanted by set {vm.set}"
+            cause, text = causes.of(vm.set), f"wanted by set {vm.set}"
             draft.story.tell(Stage.CAUSE, cause, f"VirtualMachine/{vm.name}", "Declared", text)
             vm = replace(vm, cause_id=cause)  # noqa: PLW2901 - the same VM, with its cause
         draft.vms[vm.name] = vm
     for name in found.unwanted:
+        cause = causes.of(draft.vms[name].set)
         draft.vms[name] = replace(draft.vms[name], wanted=False, cause_id=cause)
         text = "no longer wanted"
         draft.story.tell(Stage.DECISION, cause, f"VirtualMachine/{name}", "ScaledDown", text)
+
+
+def _brake(draft: Draft, found: Population, causes: _Causes) -> None:
+    """Delete nothing where that would be too much at once."""
+    names = found.deletions
+    held = brake.story_of_held(draft, brake.DELETIONS_BRAKED)
+    cause = held or (causes.of(draft.vms[names[0]].set) if names else "")
+    if not brake.lets_deletions(draft, names, cause):
+        found.keep()
+    elif held and names:
+        causes.all_are(held)
+
+
+def _declare_sets(draft: Draft, found: Population, causes: _Causes) -> None:
+    for spread in found.sets:
+        if spread.name not in draft.sets:
+            draft.sets[spread.name] = spread
+            cause = causes.of(spread.name)
+            subject = f"AvailabilitySet/{spread.name}"
+            draft.story.tell(Stage.CAUSE, cause, subject, "SetDeclared", "made")
+        draft.sets[spread.name] = spread
+    for name in found.gone_sets:
+        cause = causes.of(name)
+        draft.sets.pop(name)
+        draft.verdicts.pop(name, None)
+        draft.story.tell(Stage.OUTCOME, cause, f"AvailabilitySet/{name}", "SetDeleted", "gone")
+
+
+class _Causes:
+    """The story that a change of a set belongs to: that of the person who asked for it."""
+
+    def __init__(self, draft: Draft, new_cause: Callable[[], str]) -> None:
+        self._draft = draft
+        self._new_cause = new_cause
+        self._known: dict[str, str] = {}
+        self._all = ""
+
+    def all_are(self, cause: str) -> None:
+        """Have everything belong to one story."""
+        self._all = cause
+
+    def of(self, name: str) -> str:
+        """The cause of a change of the set with this name."""
+        if self._all:
+            return self._all
+        spread = self._draft.sets[name]
+        subject = f"Cluster/{spread.cluster}"
+        if spread.redeploy or spread.successor_of:
+            replaced = name if spread.redeploy else spread.successor_of
+            subject = f"AvailabilitySet/{replaced}"
+        if subject not in self._known:
+            self._known[subject] = self._draft.asked(subject) or self._fallback()
+        return self._known[subject]
+
+    def _fallback(self) -> str:
+        if "" not in self._known:
+            self._known[""] = self._new_cause()
+        return self._known[""]
 
 
 def _still_gathering(draft: Draft) -> bool:

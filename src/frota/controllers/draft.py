@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
 from frota.controllers.desired import ClusterSpec, GroupSpec
-from frota.controllers.records import HOST, SET, VERDICT, VM, Records
+from frota.controllers.records import APPROVAL, CONDITION, HOST, SET, VERDICT, VM, Records
 from frota.controllers.story import Story
 from frota.model.availability import AvailabilitySet, Verdict
+from frota.model.condition import Condition
 from frota.model.host import Host
 from frota.model.sight import HostView
 from frota.model.snapshot import Snapshot
@@ -32,6 +33,9 @@ class Draft:
     sets: dict[str, AvailabilitySet]
     vms: dict[str, Vm]
     verdicts: dict[str, Verdict]
+    conditions: dict[str, Condition]
+    approvals: dict[str, Any]
+    asked: Callable[[str], str]  # see Records
     views: dict[str, HostView] = field(default_factory=dict)
     storm: str = ""
     again_at: float = inf
@@ -64,6 +68,9 @@ class Draft:
             dict(records.sets),
             dict(records.vms),
             dict(records.verdicts),
+            dict(records.conditions),
+            dict(records.approvals),
+            records.asked,
         )
 
     def snapshot(self) -> Snapshot:
@@ -80,7 +87,14 @@ class Draft:
 
     def values(self) -> dict[str, Mapping[str, Any]]:
         """The records by kind, for the commit."""
-        return {HOST: self.hosts, SET: self.sets, VM: self.vms, VERDICT: self.verdicts}
+        return {
+            HOST: self.hosts,
+            SET: self.sets,
+            VM: self.vms,
+            VERDICT: self.verdicts,
+            CONDITION: self.conditions,
+            APPROVAL: self.approvals,
+        }
 
     def wake_at(self, when: float) -> None:
         """Look again at a time, if not before."""

@@ -15,7 +15,8 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from frota.controllers import declare, moves, observe
+from frota.controllers import brake, declare, moves, observe
+from frota.controllers.alarms import Alarms
 from frota.controllers.asks import Asks
 from frota.controllers.desired import (
     ClusterSpec,
@@ -28,7 +29,7 @@ from frota.controllers.draft import Draft
 from frota.controllers.inherit import inherit
 from frota.controllers.kills import Kills
 from frota.controllers.observe import ASKED
-from frota.controllers.records import APPROVAL, Records
+from frota.controllers.records import Records
 from frota.controllers.same import Same
 from frota.controllers.status import Standings
 from frota.model.definition import Definition
@@ -110,6 +111,7 @@ class HostGroupController:
         self._new_id = partial(cause_id, rng)
         self._asks = Asks()
         self._kills = Kills()
+        self._alarms = Alarms()
         self._agenda = moves.Agenda()
         self._ordered: set[str] = set()
         self._capacities: dict[str, tuple[Capacity, Capacity | None]] = {}
@@ -145,6 +147,8 @@ class HostGroupController:
         inherit(draft, self._ordered)
         left = leftovers(draft.vms, draft.hosts, draft.views)
         declare.unhost_removed(draft)
+        self._alarms.look(draft, self._fence)
+        brake.expire_approvals(draft)
         if touched or not self._rest.holds(draft):
             self._plan(draft)
         draft.wake_at(self._rest.until)
@@ -174,8 +178,7 @@ class HostGroupController:
         started = draft.begun
         moves.drain(draft, self._new_id)
         self._standings.update(draft)
-        approvals = self._records.values[APPROVAL].keys()
-        if moves.rebalance(draft, self._agenda, self._new_id, approvals):
+        if moves.rebalance(draft, self._agenda, self._new_id):
             self._standings.update(draft)
         if draft.begun > started and any(
             vm.state is VmState.UNPLACEABLE for vm in draft.vms.values()
@@ -202,7 +205,8 @@ class HostGroupController:
             for host in self._records.hosts.values()
             if host.state in ASKED
         )
-        return (self._witness.sees(), *seen, *verdicts)
+        leases = (self._fence.lease_problem(name) for name in views)
+        return (self._witness.sees(), *seen, *verdicts, *leases)
 
     def _read_spec(self) -> GroupSpec | None:
         document = self._records.document

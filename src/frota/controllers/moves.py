@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from math import inf
 
+from frota.controllers import brake
 from frota.controllers.draft import Draft
 from frota.controllers.same import Same
 from frota.model.decision import Stage
@@ -14,7 +14,7 @@ from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
 from frota.model.policy import RebalanceMode
 from frota.model.vm import Operation, Verb, VmState
-from frota.planners.placement.drain import plan_drain
+from frota.planners.placement.drain import BLOCKED, plan_drain
 from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.rebalance import plan_rebalance
@@ -43,8 +43,8 @@ class Agenda:
     steps: list[Step] = field(default_factory=list)
     basis: object = None
     cause_id: str = ""
+    approval: str = ""  # what let it begin, until it has begun
     layer: int = 0  # of the steps begun last
-    held: str = ""  # the hash of a plan that waits for an approval
     vain: Same = field(default_factory=Same)  # what the last plan that found nothing saw
     rested_at: float = -inf  # until then it would find nothing again
     respect_until: float = -inf  # what people moved is left alone until the next audit,
@@ -54,6 +54,7 @@ class Agenda:
         """Forget the rest."""
         self.steps.clear()
         self.basis = None
+        self.approval = ""
 
 
 def begin(draft: Draft, step: Step, new_id: NewId, cause: str, *, voluntary: bool = False) -> None:
@@ -131,10 +132,12 @@ def stop_unwanted(draft: Draft, new_id: NewId) -> None:
 
 def drain(draft: Draft, new_id: NewId) -> None:
     """Move VMs off draining hosts, as many at a time as the throttle allows."""
-    if not any(host.state is HostState.DRAINING for host in draft.hosts.values()):
-        return
+    steps: tuple[Step, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     snapshot = draft.snapshot()
-    steps, refusals = plan_drain(snapshot, Ledger(snapshot))
+    if any(host.state is HostState.DRAINING for host in draft.hosts.values()):
+        steps, refusals = plan_drain(snapshot, Ledger(snapshot))
+    _unblock(draft, refusals)
     if not steps and not refusals:
         return
     admitted, _ = admit(steps, snapshot, voluntary=False)
@@ -151,6 +154,14 @@ def drain(draft: Draft, new_id: NewId) -> None:
             )
 
 
+def _unblock(draft: Draft, refusals: Iterable[Refusal]) -> None:
+    """VMs that nothing keeps from leaving any more, or that need not leave, say so no longer."""
+    blocked = {refusal.subject for refusal in refusals}
+    for vm in list(draft.vms.values()):
+        if vm.reason.startswith(BLOCKED) and vm.operation is None and vm.name not in blocked:
+            draft.vms[vm.name] = replace(vm, reason="")
+
+
 def failover_pending(draft: Draft) -> bool:
     """Whether something more pressing than evenness is going on."""
     if draft.storm or any(host.state in _SILENT for host in draft.hosts.values()):
@@ -162,7 +173,7 @@ def failover_pending(draft: Draft) -> bool:
     )
 
 
-def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
+def rebalance(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
     """Carry on with the agenda, or make one; start what may start now, and say if anything
     did."""
     if failover_pending(draft):
@@ -173,12 +184,15 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection
     moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):
         agenda.drop()
-    if not agenda.steps and (moving or not _planned(draft, agenda, new_id, approvals)):
+    if not agenda.steps and (moving or not _planned(draft, agenda, new_id)):
         return False
     admitted, _ = admit(_open_steps(agenda, moving=moving), draft.snapshot(), voluntary=True)
     for step in admitted:
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
         agenda.steps.remove(step)
+    if admitted and agenda.approval:
+        brake.use_approval(draft, agenda.approval, agenda.cause_id)
+        agenda.approval = ""
     if agenda.steps and not admitted and not moving:
         agenda.drop()  # nothing of it may begin as things are
         return _single(draft, agenda, new_id)
@@ -209,10 +223,11 @@ def _respects_hands(draft: Draft, agenda: Agenda) -> bool:
     return True
 
 
-def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[str]) -> bool:
+def _planned(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
     """Make an agenda, if there is something to even out and the brake lets it pass."""
     going_home = draft.spec.policy.rebalance is RebalanceMode.HOME
     if not going_home and all(verdict.aligned for verdict in draft.verdicts.values()):
+        brake.no_moves(draft)
         return False
     records = (*draft.hosts.values(), *draft.sets.values(), *draft.vms.values())
     scene = (draft.spec, *records)
@@ -222,12 +237,16 @@ def _planned(draft: Draft, agenda: Agenda, new_id: NewId, approvals: Collection[
     plan = plan_rebalance(draft.grounds())
     agenda.rested_at = -inf if plan.steps else _rested_at(draft)
     if not plan.steps:
+        brake.no_moves(draft)
         draft.wake_at(agenda.rested_at)
         return False
-    if not _within_brake(draft, plan, agenda, approvals):
+    cause = brake.story_of_held(draft, brake.MOVES_BRAKED)
+    cause = cause or _cause_of_rebalance(draft) or new_id()
+    if not brake.lets_moves(draft, plan.steps, cause):
         return False
-    agenda.steps, agenda.basis = list(plan.steps), _basis(draft)
-    agenda.cause_id = _cause_of_rebalance(draft) or new_id()
+    digest = brake.plan_hash(plan.steps)
+    agenda.approval = digest if digest in draft.approvals else ""
+    agenda.steps, agenda.basis, agenda.cause_id = list(plan.steps), _basis(draft), cause
     _tell_plan(draft, plan, agenda.cause_id)
     return True
 
@@ -268,32 +287,6 @@ def _basis(draft: Draft) -> object:
     sets = tuple((s.name, len(s.generations), s.deleting) for s in draft.sets.values())
     wanted = sum(vm.wanted for vm in draft.vms.values())
     return hosts, sets, len(draft.vms), wanted
-
-
-def _within_brake(draft: Draft, plan: Plan, agenda: Agenda, approvals: Collection[str]) -> bool:
-    """Whether a plan is small enough to begin without being asked, or was approved."""
-    policy = draft.spec.policy
-    running = sum(vm.state is VmState.RUNNING for vm in draft.vms.values())
-    moved = len({step.vm for step in plan.steps})
-    if moved <= max(policy.brake_least, policy.brake_share * running):
-        return True
-    digest = plan_hash(plan.steps)
-    if digest in approvals:
-        return True
-    if agenda.held != digest:
-        agenda.held = digest
-        text = (
-            f"{moved} of {running} VMs would move, more than the brake allows; "
-            f"to go on: frota approve {draft.spec.name} {digest}"
-        )
-        draft.story.tell(Stage.DECISION, "", f"HostGroup/{draft.spec.name}", "Braked", text)
-    return False
-
-
-def plan_hash(steps: Iterable[Step]) -> str:
-    """What an approval names: the moves and nothing else, so that it fits this plan only."""
-    text = "\n".join(f"{s.layer} {s.verb} {s.vm} {s.src} {s.dst} {s.final}" for s in steps)
-    return sha256(text.encode()).hexdigest()[:12]
 
 
 def _cause_of_rebalance(draft: Draft) -> str:

@@ -101,7 +101,10 @@ def _record(draft: Draft, host: Host, new_cause: Callable[[], str]) -> None:
                 Stage.CAUSE, host.cause_id, f"Host/{host.name}", host.state.value, host.reason
             )
         return
-    if host.state in _FRESH_CAUSE and old.state is not HostState.DOWN:
+    if _by_people(old, host):
+        cause = draft.asked(f"Host/{host.name}") or new_cause()
+        host = replace(host, cause_id=cause)
+    elif host.state in _FRESH_CAUSE and old.state is not HostState.DOWN:
         host = replace(host, cause_id=new_cause())
     draft.hosts[host.name] = host
     draft.story.tell(
@@ -115,6 +118,14 @@ def _record(draft: Draft, host: Host, new_cause: Callable[[], str]) -> None:
         draft.forget.append(host.name)
     if host.state is HostState.REMOVED:
         draft.removed.append(host.name)
+
+
+def _by_people(old: Host, new: Host) -> bool:
+    """Whether a change of state is what somebody asked for, and so part of that story. One
+    who declares a host dead takes part in the story of its silence."""
+    if new.state is HostState.RECOVERING:
+        return old.state in _EMPTYING or (old.state is HostState.QUARANTINED and old.cleared)
+    return new.state in (HostState.DRAINING, HostState.REMOVED)
 
 
 def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from frota.model.availability import AvailabilitySet, Verdict
-from frota.model.decision import Decision
+from frota.model.condition import Condition
+from frota.model.decision import ASKED, Decision
 from frota.model.host import Host
 from frota.model.vm import Vm
 from frota.ports.store import Store, StoreError, Write
@@ -18,7 +19,9 @@ VERDICT = "Verdict"
 GROUP = "HostGroup"
 CLUSTER = "Cluster"
 APPROVAL = "Approval"
-_OWN = (HOST, SET, VM, VERDICT, APPROVAL)
+CONDITION = "Condition"
+_OWN = (HOST, SET, VM, VERDICT, APPROVAL, CONDITION)
+_ASKED_AMONG = 50  # of the newest lines about one subject
 
 
 def key(group: str, name: str) -> str:
@@ -62,6 +65,22 @@ class Records:
     def verdicts(self) -> dict[str, Verdict]:
         """The last verdict on each set."""
         return self.values[VERDICT]
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Conditions by name."""
+        return self.values[CONDITION]
+
+    @property
+    def approvals(self) -> dict[str, Any]:
+        """When each plan was approved, by its hash."""
+        return self.values[APPROVAL]
+
+    def asked(self, subject: str) -> str:
+        """The cause id under which a person last asked for something of a subject; empty
+        when nobody did lately."""
+        lines = self._store.journal(group=self._group, subject=subject, last=_ASKED_AMONG)
+        return next((line.cause_id for line in reversed(lines) if line.reason == ASKED), "")
 
     def refresh(self) -> bool:
         """Read what changed since the last time; whether that was anything."""

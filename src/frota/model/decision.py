@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+ASKED = "Asked"  # the reason of a line that says what a person asked for
+
 
 class Stage(StrEnum):
     """Where in a story an entry stands."""

@@ -154,7 +154,12 @@ class _Court:
         if host.state is S.ISOLATED:
             # The record may be older than this process: it must have seen the silence itself.
             grace_over = max(host.since, view.last_seen + timers.isolated) + timers.isolation_grace
-            if not self._at(grace_over) or self.storm:
+            if not self._at(grace_over):
+                return host
+            if self.storm:
+                # Nothing that ends a storm is sure to be seen: a witness that answers again,
+                # a power controller that can be asked once more.
+                self.again_at = min(self.again_at, self.now + timers.hold)
                 return host
             return self._to(
                 host, S.FENCING, f"silent for {timers.isolation_grace:g} s after isolation"

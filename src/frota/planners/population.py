@@ -39,13 +39,26 @@ class Role:
 @dataclass(slots=True)
 class Population:
     """What is to change. ``sets`` and ``vms`` are new or replaced records; ``gone_sets``
-    and ``unwanted`` name sets to delete and VMs to stop and delete."""
+    and ``unwanted`` name sets to delete and VMs to stop and delete; ``replaced`` are those of
+    the unwanted that make way for a new one, as somebody asked by name."""
 
     sets: list[AvailabilitySet] = field(default_factory=list)
     vms: list[Vm] = field(default_factory=list)
     gone_sets: list[str] = field(default_factory=list)
     unwanted: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def deletions(self) -> list[str]:
+        """VMs that go and are not replaced."""
+        replaced = frozenset(self.replaced)
+        return [name for name in self.unwanted if name not in replaced]
+
+    def keep(self) -> None:
+        """Delete nothing: VMs that are not replaced stay, and no set is on its way out."""
+        self.unwanted = list(self.replaced)
+        self.sets = [spread for spread in self.sets if spread.redeploy or not spread.deleting]
 
 
 def populate(roles: Sequence[Role], snapshot: Snapshot, next_order: int) -> Population:
@@ -153,8 +166,10 @@ class _Case:
             return  # one is on its way out
         stuck = any(vm.state is VmState.UNPLACEABLE for vm in coming)
         over = len(leaving) + running - self.role.count
+        before = len(self.result.unwanted)
         if leaving and (over > 0 or (stuck and self._can_spare((*leaving, *coming)))):
             self._shrink(self.members[old.name], leaving, 1, voting)
+            self.result.replaced += self.result.unwanted[before:]
         elif running == len(coming) and len(coming) < self.role.count:
             self._admit(new, 1)
 
@@ -172,9 +187,10 @@ class _Case:
             self.result.notes.append(
                 f"{spread.name}: levels cannot change after creation; redeploy it"
             )
-        if role.adopt_new_domains == spread.adopt_new_domains:
+        if role.adopt_new_domains == spread.adopt_new_domains and not spread.deleting:
             return spread
-        changed = replace(spread, adopt_new_domains=role.adopt_new_domains)
+        # A pool that was dropped and is declared again before it was gone stays.
+        changed = replace(spread, adopt_new_domains=role.adopt_new_domains, deleting=False)
         self.result.sets.append(changed)
         return changed
 

@@ -31,6 +31,12 @@ class Fence(Protocol):
         same incarnation unless ``forget`` is called."""
         ...
 
+    def lease_problem(self, host: str) -> str:
+        """Why the lease of a host in service would prove nothing if it fell silent now, for
+        people; empty when it would, or when the group has no leases. The same trouble has
+        the same words."""
+        ...
+
     def forget(self, host: str) -> None:
         """Drop all requests and verdicts of a host (it came back, or was removed)."""
         ...

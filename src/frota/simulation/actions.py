@@ -219,6 +219,9 @@ ACTIONS: dict[str, Action] = {
     "guest-ends": Action(
         {"vm": "word"}, lambda run, args: run.site.stop_by_hand(args["vm"]), "vm", ("vm",)
     ),
+    "approve": Action(
+        {"what": "held"}, lambda run, args: operator.approve(run, args["what"]), "what", ("what",)
+    ),
     "policy": Action({"spec": "policy"}, _policy, "spec", ("spec",)),
 }
 

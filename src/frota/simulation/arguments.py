@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from frota.controllers.brake import DELETIONS_BRAKED, MOVES_BRAKED
 from frota.resources.building import Document
 from frota.resources.errors import Path, Problem, one_of, path_text, quoted, shown
 from frota.resources.quantity import QuantityError, parse_duration, parse_share
@@ -16,6 +17,7 @@ CAPACITY_FIELDS = ("memory", "cpus", "vms", "gpus")
 POOL_FIELDS = (
     "count", "memory", "cpus", "gpus", "priority", "mobility", "levels", "adopt",
 )  # fmt: skip
+HELD = {"moves": MOVES_BRAKED, "deletions": DELETIONS_BRAKED}  # what can be approved
 
 
 @dataclass(slots=True)
@@ -187,6 +189,7 @@ _SORTS: dict[str, Callable[[Reader, Any, Path], Any]] = {
     "jump": _jump,
     "crash": _choice(tuple(Crash)),
     "leftovers": _choice(tuple(Leftovers)),
+    "held": _choice(tuple(HELD)),
     "fences": _fences,
     "counts": _counts,
     "capacity": _fields(CAPACITY_FIELDS),

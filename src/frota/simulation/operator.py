@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from frota.controllers.records import APPROVAL, CONDITION, HOST, SET, VM, key
 from frota.controllers.records import CLUSTER as CLUSTER_KIND
 from frota.controllers.records import GROUP as GROUP_KIND
-from frota.controllers.records import HOST, SET, VM, key
 from frota.model.availability import CONTROL_PLANE, AvailabilitySet
 from frota.model.host import Host, Intent
 from frota.model.vm import Vm
+from frota.simulation.arguments import HELD
 from frota.simulation.run import Run
 from frota.simulation.scenario import CLUSTER
 from frota.simulation.shorthand import gpu_list, host_document, normal, role_document
@@ -65,6 +66,14 @@ def halt_vm(run: Run, name: str, *, halted: bool) -> None:
     if entry is not None:
         old: Vm = entry.value
         run.write(VM, key(run.group, name), replace(old, halted=halted))
+
+
+def approve(run: Run, what: str) -> None:
+    """Let the plan go that the brake holds, if it holds one."""
+    held = f"HostGroup/{run.group}/{HELD[what]}"
+    entry = run.store.get(CONDITION, key(run.group, held))
+    if entry is not None:
+        run.write(APPROVAL, key(run.group, entry.value.plan), {"at": run.clock.now()})
 
 
 def change_group(run: Run, change: Callable[[dict[str, Any]], None]) -> None:

@@ -112,6 +112,7 @@ class WatchedFence:
         self._port = port
         self._fuse = fuse
         self.verdict: Callable[[str, str], FenceVerdict] = port.verdict
+        self.lease_problem: Callable[[str], str] = port.lease_problem
         self.on_change = port.on_change
 
     def probe(self, host: str, incarnation: str) -> None:

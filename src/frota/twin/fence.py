@@ -63,6 +63,15 @@ class TwinFence:
         if case is not None:
             case.dropped = True
 
+    def lease_problem(self, host: str) -> str:
+        """Why the lease of a host would be of no use now."""
+        site, machine = self._site, self._site.machines.get(host)
+        if not site.leases or machine is None:
+            return ""
+        if site.controller_storage_cut:
+            return "the lease storage cannot be read"
+        return "" if machine.renews else "the lease is not renewed"
+
     def probe(self, host: str, incarnation: str) -> None:
         """Look for proof, without harm."""
         if not self._busy(host, incarnation, kills=False):

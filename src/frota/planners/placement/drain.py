@@ -9,6 +9,8 @@ from frota.model.vm import Mobility, Verb, Vm, VmState
 from frota.planners.placement.choice import Chooser
 from frota.planners.placement.ledger import Ledger
 
+BLOCKED = "DrainBlocked"
+
 
 def plan_drain(snapshot: Snapshot, ledger: Ledger) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Moves off all draining hosts, and what blocks the rest (DrainBlocked).
@@ -32,7 +34,7 @@ def plan_drain(snapshot: Snapshot, ledger: Ledger) -> tuple[tuple[Step, ...], tu
             why = refused or (
                 f"no other host has {vm.size.memory_mib} MiB and {vm.size.vcpus} CPUs free"
             )
-            refusals.append(Refusal(vm.name, "DrainBlocked", f"cannot leave {vm.host}: {why}"))
+            refusals.append(Refusal(vm.name, BLOCKED, f"cannot leave {vm.host}: {why}"))
             continue
         if spread is not None:
             ledger.seat(spread.name, ledger.index[vm.host], -1)

@@ -97,7 +97,7 @@ class LeaseWatch:
             if slot.standing is not Standing.GUARDING:
                 return f"the host agent says: {slot.standing}"
             if sight.still > self._observer.terms.lease:
-                return f"the lease was not renewed for {sight.still:.0f} s"
+                return f"the lease was not renewed for {self._observer.terms.lease:g} s"
             return ""
 
     def round(self) -> None:
@@ -125,8 +125,9 @@ class LeaseWatch:
             self._wake.clear()
 
     def _shown(self, hosts: Iterable[str]) -> list[object]:
+        problems = [self.problem(host) for host in hosts]
         with self._lock:
-            return [self._observer.findings(host) for host in hosts]
+            return [*problems, *(self._observer.findings(host) for host in hosts)]
 
     def _enter(self) -> None:
         """Make sure that this is the directory, and that storage answers now."""
