@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frota.model.host import Capacity, Size
-from frota.planners.placement.exact import Assignment, Mover, Residue, assign, fits_all
+from frota.planners.placement.exact import assign, fits_all
+from frota.planners.placement.residue import Assignment, Mover, Residue
 
 SMALL, LARGE = Size(2, 1), Size(3, 2)
 WORK = 5.0
@@ -16,11 +17,11 @@ WORK = 5.0
 def residue(movers: list[Mover], room: list[Capacity], racks: str = "") -> Residue:
     sets = max(mover.set for mover in movers) + 1
     return Residue(
-        movers=movers,
-        room=room,
-        rack_of=[ord(rack) for rack in racks] if racks else range(len(room)),
-        seated=[{}] * sets,
-        levels=[(bool(racks), True)] * sets,
+        movers=tuple(movers),
+        room=tuple(room),
+        rack_of=tuple(map(ord, racks)) if racks else tuple(range(len(room))),
+        seated=((),) * sets,
+        levels=((bool(racks), True),) * sets,
     )
 
 
@@ -55,7 +56,7 @@ def test_no_answer_when_the_work_ends() -> None:
 
 
 def _vector(item: Residue, index: int, hosts: tuple[int, ...]) -> tuple[int, int]:
-    counts = Counter(item.seated[index])
+    counts = Counter(dict(item.seated[index]))
     counts.update(
         host
         for mover, host in zip(item.movers, hosts, strict=True)
@@ -139,11 +140,14 @@ def residues(draw: st.DrawFn) -> Residue:
         vcpus = sum(size.vcpus for size in here) + spare[1]
         room.append(Capacity(memory, vcpus, len(here) + spare[2], (("A100", gpus),)))
     return Residue(
-        movers=movers,
-        room=room,
-        rack_of=draw(st.lists(st.integers(0, 1), min_size=hosts, max_size=hosts)),
-        seated=[draw(st.dictionaries(place, st.integers(1, 2), max_size=1)) for _ in range(2)],
-        levels=[(draw(st.booleans()), draw(st.booleans())) for _ in range(2)],
+        movers=tuple(movers),
+        room=tuple(room),
+        rack_of=tuple(draw(st.lists(st.integers(0, 1), min_size=hosts, max_size=hosts))),
+        seated=tuple(
+            tuple(draw(st.dictionaries(place, st.integers(1, 2), max_size=1)).items())
+            for _ in range(2)
+        ),
+        levels=tuple((draw(st.booleans()), draw(st.booleans())) for _ in range(2)),
     )
 
 

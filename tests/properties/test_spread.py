@@ -14,6 +14,7 @@ from frota.planners.placement.bounds import Bounds
 from frota.planners.placement.certificate import faults, prove
 from frota.planners.placement.evenness import even_counts, is_even, least_moves, sum_of_squares
 from frota.planners.placement.flow import solve
+from frota.planners.placement.residue import Mover, Residue
 from frota.planners.placement.spreadproblem import (
     SetSpread,
     SpreadAnswer,
@@ -143,17 +144,17 @@ def test_same_as_cp_sat_when_room_binds(seed: int) -> None:
     answer = solve(problem)
     size = Size(1, 1)
     movers = [
-        exact.Mover(set=index, size=size, host=host)
+        Mover(set=index, size=size, host=host)
         for index, item in enumerate(problem.sets)
         for host, count in sorted(item.current.items())
         for _ in range(count)
     ]
-    residue = exact.Residue(
-        movers=movers,
-        room=[Capacity(3, 3, 3) for _ in problem.rack_of],
-        rack_of=problem.rack_of,
-        seated=[{} for _ in problem.sets],
-        levels=[(item.rack, item.host) for item in problem.sets],
+    residue = Residue(
+        movers=tuple(movers),
+        room=(Capacity(3, 3, 3),) * len(problem.rack_of),
+        rack_of=tuple(problem.rack_of),
+        seated=((),) * len(problem.sets),
+        levels=tuple((item.rack, item.host) for item in problem.sets),
     )
     found = exact.assign(residue, 20.0)
     assert found is not None

@@ -3,59 +3,19 @@
 VMs of several sizes share hosts with several limits (memory, CPUs, slots, GPUs): that is
 bin packing, so the search gets a limit of *work* (deterministic time of the solver, about
 a second of one core for each unit), never of wall-clock time: the same question gets
-the same answer on every machine. Importing this module takes about half a second; import
-it where it is used.
+the same answer on every machine. Importing this module takes about half a second: see
+``residue.ask``.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
 from frota.model.host import Capacity, Size
-
-
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """One VM that may be moved, or is to be started.
-
-    ``set`` and ``host`` are indices, host -1 for a VM that is nowhere yet; ``home`` is -1
-    when it has none. ``allowed``: hosts it may go to, None for all.
-    """
-
-    set: int
-    size: Size
-    host: int = -1
-    weight: int = 1
-    home: int = -1
-    allowed: frozenset[int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Residue:
-    """What is left to settle.
-
-    ``room`` is what each host has for the movers, those on it now included; a host that
-    takes no arrivals is in no mover's ``allowed``. ``seated``: for each set its members
-    that stay, by host. ``levels``: for each set whether racks and whether hosts count.
-    """
-
-    movers: Sequence[Mover]
-    room: Sequence[Capacity]
-    rack_of: Sequence[int]
-    seated: Sequence[Mapping[int, int]]
-    levels: Sequence[tuple[bool, bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """The host of each mover. ``best`` tells that none better exists."""
-
-    hosts: tuple[int, ...]
-    best: bool
+from frota.planners.placement.residue import Assignment, Mover, Residue
 
 
 def assign(residue: Residue, work: float) -> Assignment | None:
@@ -105,6 +65,8 @@ def _limit(
     """Nothing on a host exceeds what it has."""
     for host, capacity in enumerate(room):
         here = [(row[host], size) for row, size in zip(places, sizes, strict=True) if host in row]
+        if not here:
+            continue
         model.add(_linear([(x, size.memory_mib) for x, size in here]) <= capacity.memory_mib)
         model.add(_linear([(x, size.vcpus) for x, size in here]) <= capacity.vcpus)
         model.add(_linear([(x, 1) for x, _ in here]) <= capacity.slots)
@@ -120,6 +82,7 @@ def _search(
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
     solver.parameters.max_deterministic_time = work
+    solver.parameters.cp_model_presolve = False  # takes longer than it saves at this size
     return solver.solve(model), solver
 
 
@@ -141,6 +104,17 @@ class _Model:
         self.places = _places(self.model, groups)
         _limit(self.model, self.places, [mover.size for mover, _ in self.likes], residue.room)
         self._objective()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Tell the solver of the assignment that is known."""
+        start = self.residue.start
+        if not start:
+            return
+        for (_, members), row in zip(self.likes, self.places, strict=True):
+            there = Counter(start[index] for index in members)
+            for host, x in row.items():
+                self.model.add_hint(x, there[host])
 
     def _reach(self, mover: Mover, everywhere: Sequence[int]) -> set[int]:
         hosts = set(everywhere if mover.allowed is None else mover.allowed)
@@ -182,7 +156,7 @@ class _Model:
             for host, x in row.items() if mover.set == index else ():
                 at_host[host].append(x)
                 in_rack[residue.rack_of[host]].append(x)
-        seated = Counter(residue.seated[index])
+        seated = Counter(dict(residue.seated[index]))
         racks = self._convex(index, in_rack, self._racks(seated)) if by_rack else []
         return racks, self._convex(index, at_host, seated) if by_host else []
 
@@ -207,7 +181,7 @@ class _Model:
         if any(mover.host < 0 for mover in mine):
             return
         by_rack, by_host = self.residue.levels[index]
-        seated = Counter(self.residue.seated[index])
+        seated = Counter(dict(self.residue.seated[index]))
         now = seated + Counter(mover.host for mover in mine)
         of_hosts = (_square(now) - _square(seated)) * by_host
         of_racks = (_square(self._racks(now)) - _square(self._racks(seated))) * by_rack
@@ -224,7 +198,7 @@ class _Model:
     def _members(self, index: int) -> int:
         """All members of a set."""
         movers = sum(mover.set == index for mover in self.residue.movers)
-        return movers + sum(self.residue.seated[index].values())
+        return movers + sum(count for _, count in self.residue.seated[index])
 
     def hosts(self, solver: cp_model.CpSolver) -> tuple[int, ...]:
         """The host of each mover, in the order of the residue.

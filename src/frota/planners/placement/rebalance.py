@@ -1,22 +1,22 @@
 """Even sets again with the fewest moves: from counts wanted to VMs moved, in order.
 
 The counts come from one joint flow for each VM size (``flow``), so that sets which
-compete for room are settled together. In ``home`` mode displaced VMs go home first.
+compete for room are settled together. What sizes solved in turn leave uneven goes to a
+search over all of them together (``mixed``). In ``home`` mode displaced VMs go home first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
 
 from frota.model.availability import AvailabilitySet, Blocker, Level
 from frota.model.host import Size
-from frota.model.plan import Plan, Proof, Refusal, Step
+from frota.model.plan import Plan, Proof, Refusal
 from frota.model.policy import RebalanceMode
-from frota.model.snapshot import Snapshot
-from frota.model.vm import Mobility, Verb, Vm
+from frota.model.vm import Mobility, Vm
 from frota.planners.placement.bounds import least_moves_alone
+from frota.planners.placement.draft import Draft, Solver
 from frota.planners.placement.evenly import (
     Grounds,
     admits,
@@ -25,68 +25,28 @@ from frota.planners.placement.evenly import (
     unevenness,
 )
 from frota.planners.placement.flow import solve
+from frota.planners.placement.homing import send_home
 from frota.planners.placement.ledger import UNSEATED, Ledger
-from frota.planners.placement.order import Wish, in_layers
-from frota.planners.placement.sizeclass import SizeClass, by_size
+from frota.planners.placement.mixed import (
+    COLD_WEIGHT,
+    CONTROL_PLANE_WEIGHT,
+    Search,
+    playable,
+)
+from frota.planners.placement.order import in_layers
+from frota.planners.placement.sizeclass import by_size
 from frota.planners.placement.spreadproblem import (
     Change,
     SetSpread,
-    SpreadAnswer,
     SpreadProblem,
     changes,
 )
 from frota.planners.placement.verdict import members_of
 
-CONTROL_PLANE_WEIGHT = 4  # one control-plane move costs as much as this many others
-COLD_WEIGHT = 2
 _CAPACITY = Blocker.CAPACITY
+_SHORT = (None, _CAPACITY)  # blockers that more room would lift
 _LIVE, _RACK, _HOST = Mobility.LIVE, Level.RACK, Level.HOST
 _ROUNDS = 3  # sizes are solved in turn; room freed by one may help another once more
-
-
-Solver = Callable[[SpreadProblem], SpreadAnswer]
-
-
-@dataclass(slots=True)
-class _Draft:
-    """Where each VM is to be at the end, as far as decided; the ledger follows."""
-
-    grounds: Grounds
-    snapshot: Snapshot
-    ledger: Ledger
-    members: Mapping[str, Sequence[Vm]]
-    solver: Solver
-    classes: Mapping[Size, SizeClass] = field(default_factory=dict)
-    place: dict[str, int] = field(default_factory=dict)  # VM to host, for moved ones
-    reasons: dict[str, str] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)  # sets with a member that was moved
-    admitted: dict[object, frozenset[int]] = field(default_factory=dict)  # see ``_allowed``
-
-    def host_of(self, vm: Vm) -> int:
-        """The index of the host a VM sits on in the draft; -1 for none."""
-        moved = self.place.get(vm.name)
-        return moved if moved is not None else self.ledger.index.get(vm.seat, -1)
-
-    def landed(self, name: str) -> list[Vm]:
-        """The members of a set where they end up."""
-        names = self.ledger.names
-        return [
-            replace(vm, host=names[self.place[vm.name]]) if vm.name in self.place else vm
-            for vm in self.members[name]
-        ]
-
-    def move(self, vm: Vm, dst: int, reason: str) -> None:
-        """Settle that a VM ends up on another host."""
-        src = self.host_of(vm)
-        self.ledger.give(src, vm.size)
-        self.ledger.take(dst, vm.size)
-        self.ledger.seat(vm.set, src, -1)
-        self.ledger.seat(vm.set, dst, 1)
-        self.place[vm.name] = dst
-        self.reasons[vm.name] = reason
-        self.touched.add(vm.set)
-        if self.ledger.names[dst] == vm.host:
-            del self.place[vm.name]
 
 
 def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
@@ -101,9 +61,9 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
     ledger = grounds.ledger.copy()
-    draft = _Draft(grounds.over(ledger), snapshot, ledger, members_of(snapshot), solver)
+    draft = Draft(grounds.over(ledger), snapshot, ledger, members_of(snapshot), solver)
     if home:
-        _send_home(draft)
+        send_home(draft)
     uneven = _uneven_sets(draft, snapshot.sets)
     draft.classes = by_size(snapshot, draft.members) if uneven else {}
     bound = 0
@@ -114,16 +74,50 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
         uneven = _uneven_sets(draft, uneven | draft.touched)
         if not uneven or len(draft.place) == before:
             break
-    return _finish(draft, uneven, None if home else bound)
+    note = _jointly(draft, uneven, afresh=not home) if uneven else ""
+    if note:
+        uneven = _uneven_sets(draft, uneven | draft.touched)
+    return _finish(draft, uneven, None if home else bound, note)
 
 
-def _uneven_sets(draft: _Draft, names: Iterable[str]) -> set[str]:
+def _jointly(draft: Draft, uneven: Collection[str], *, afresh: bool) -> str:
+    """Let sizes be searched together for sets that are short of room; says what came of it."""
+    sets, short = draft.snapshot.sets, []
+    for name in sorted(uneven):
+        why = unevenness(sets[name], draft.landed(name), draft.grounds)
+        if why is not None and why.blocker in _SHORT:
+            short.append(name)
+    if not short:
+        return ""
+    search = Search(draft.grounds, draft.members, draft.place, afresh)
+    found = search.settle(short)
+    if found is None or not found.hosts:
+        return found.text if found is not None else ""
+    vms, index = draft.snapshot.vms, draft.ledger.index
+    goals = {**draft.place, **found.hosts}
+    goals = {name: dst for name, dst in goals.items() if dst != index[vms[name].host]}
+    room = f"makes room to spread {', '.join(short[:3])}"
+    reasons = {name: f"spreads {s}" if (s := vms[name].set) in short else room for name in goals}
+    steps, stuck = in_layers(draft.wishes(goals, reasons), draft.snapshot)
+    if stuck:  # what can be reached of it may still be better than what is
+        goals = {step.vm: index[step.dst] for step in steps}
+        steps, stuck = in_layers(draft.wishes(goals, reasons), draft.snapshot)
+    if stuck or not search.gains(goals) or not playable(steps, draft.snapshot):
+        return "a more even arrangement exists, and room or N-1 is in the way to it"
+    for name in {**draft.place, **goals}:
+        dst = goals.get(name, index[vms[name].host])
+        if dst != draft.host_of(vms[name]):
+            draft.move(vms[name], dst, reasons.get(name, "stays"))
+    return found.text
+
+
+def _uneven_sets(draft: Draft, names: Iterable[str]) -> set[str]:
     """Those of some sets that a move could help, or that stand uneven for want of room."""
     sets = draft.snapshot.sets
     return {name for name in names if is_uneven(sets[name], draft.members[name], draft.grounds)}
 
 
-def _sizes(draft: _Draft, names: Collection[str]) -> list[Size]:
+def _sizes(draft: Draft, names: Collection[str]) -> list[Size]:
     """Sizes of the uneven sets, largest first."""
     found = [
         size for size, alike in draft.classes.items() if not alike.members.keys().isdisjoint(names)
@@ -131,7 +125,7 @@ def _sizes(draft: _Draft, names: Collection[str]) -> list[Size]:
     return sorted(found, key=lambda s: (-s.memory_mib, -s.vcpus, s.gpu_model, s.gpus))
 
 
-def _even_out(draft: _Draft, size: Size) -> int:
+def _even_out(draft: Draft, size: Size) -> int:
     """Solve one size; returns the least number of moves that any plan must make.
 
     Members of different generations may go to different hosts: older ones are settled
@@ -150,13 +144,13 @@ def _even_out(draft: _Draft, size: Size) -> int:
     return bound
 
 
-def _in_play(draft: _Draft, vm: Vm, generation: int) -> bool:
+def _in_play(draft: Draft, vm: Vm, generation: int) -> bool:
     spread = draft.snapshot.sets[vm.set]
     old_enough = spread.adopt_new_domains or vm.generation >= generation
     return old_enough and movable(vm, draft.snapshot)
 
 
-def _problem(draft: _Draft, size: Size, names: list[str], generation: int) -> SpreadProblem:
+def _problem(draft: Draft, size: Size, names: list[str], generation: int) -> SpreadProblem:
     ledger, snapshot = draft.ledger, draft.snapshot
     hosts = range(len(ledger.names))
     in_play = [0] * len(ledger.names)
@@ -181,7 +175,7 @@ def _slots(ledger: Ledger, host: int, size: Size) -> int:
     return -1 if over < 0 else ledger.room(host, size)
 
 
-def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
+def _set_spread(draft: Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
     age = draft.classes[size].plain.get(spread.name)
     old_enough = age is not None and (spread.adopt_new_domains or age >= generation)
     if not old_enough or spread.name in draft.touched:
@@ -198,7 +192,7 @@ def _set_spread(draft: _Draft, spread: AvailabilitySet, size: Size, generation: 
     )
 
 
-def _counted(draft: _Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
+def _counted(draft: Draft, spread: AvailabilitySet, size: Size, generation: int) -> SetSpread:
     """The members of a set one by one."""
     current: dict[int, int] = {}
     fixed: dict[int, int] = {}
@@ -250,7 +244,7 @@ def _hold(vm: Vm, host: int, fixed: dict[int, int]) -> None:
         fixed[host] = fixed.get(host, 0) + 1
 
 
-def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozenset[int] | None:
+def _allowed(draft: Draft, spread: AvailabilitySet, generation: int) -> frozenset[int] | None:
     if spread.adopt_new_domains or generation >= len(spread.generations) - 1:
         return None
     key = spread.generations[generation], spread.levels
@@ -264,9 +258,7 @@ def _allowed(draft: _Draft, spread: AvailabilitySet, generation: int) -> frozens
     return draft.admitted[key]
 
 
-def _apply(
-    draft: _Draft, name: str, members: Sequence[Vm], change: Change, generation: int
-) -> None:
+def _apply(draft: Draft, name: str, members: Sequence[Vm], change: Change, generation: int) -> None:
     """Choose which members make the counts true: those whose home is the goal first."""
     goals = Counter(dict(change.arrive))
     leave = dict(change.leave)
@@ -292,68 +284,20 @@ def _apply(
         draft.move(vm, goal, f"spreads {name}")
 
 
-def _displaced(draft: _Draft) -> list[Vm]:
-    """Movable VMs away from a home that is up, in order of admission."""
-    snapshot = draft.snapshot
-    return sorted(
-        (
-            vm
-            for group in draft.members.values()
-            for vm in group
-            if vm.home not in ("", vm.host)
-            and vm.home in snapshot.hosts
-            and snapshot.hosts[vm.home].schedulable
-            and movable(vm, snapshot)
-            and admits(snapshot.sets[vm.set], vm.generation, snapshot.hosts[vm.home])
-        ),
-        key=lambda vm: (vm.order, vm.name),
-    )
-
-
-def _send_home(draft: _Draft) -> None:
-    """Move displaced VMs home wherever that makes no set less even and there is room."""
-    waiting = _displaced(draft)
-    for _ in range(len(waiting)):
-        gone = [vm for vm in waiting if _goes_home(draft, vm)]
-        waiting = [vm for vm in waiting if vm not in gone]
-        if not gone:
-            return
-
-
-def _goes_home(draft: _Draft, vm: Vm) -> bool:
-    ledger = draft.ledger
-    home, here = ledger.index[vm.home], draft.host_of(vm)
-    if not ledger.fits(home, vm.size):
-        return False
-    spread = draft.snapshot.sets[vm.set]
-    counts, racks = ledger.counts[vm.set], ledger.rack_counts[vm.set]
-    if Level.RACK in spread.levels:
-        a, b = ledger.rack_of[here], ledger.rack_of[home]
-        if a != b and racks[a] <= racks.get(b, 0):
-            return False
-    if Level.HOST in spread.levels and counts[here] <= counts.get(home, 0):
-        return False
-    draft.move(vm, home, "goes home")
-    return True
-
-
-def _finish(draft: _Draft, uneven: set[str], bound: int | None) -> Plan:
+def _finish(draft: Draft, uneven: set[str], bound: int | None, note: str) -> Plan:
     """The plan of a draft, which is used up: its ledger goes back to the snapshot."""
     snapshot, ledger = draft.snapshot, draft.ledger
     still_uneven = []
     for name in sorted(uneven):
         why = unevenness(snapshot.sets[name], draft.landed(name), draft.grounds)
         if why is not None:
-            still_uneven.append(Refusal(name, why.blocker or _CAPACITY, why.message))
-    live, cold = Verb.LIVE, Verb.COLD
-    wishes = []
-    for name, dst in draft.place.items():
-        vm = snapshot.vms[name]
-        ledger.give(dst, vm.size)
-        ledger.take(ledger.index[vm.host], vm.size)
-        verb = live if vm.mobility is _LIVE else cold
-        step = Step(verb, name, vm.host, ledger.names[dst], draft.reasons[name])
-        wishes.append(Wish(step, vm.size, vm.set))
+            short = note and why.blocker in _SHORT
+            text = f"{why.message}; {note}" if short else why.message
+            still_uneven.append(Refusal(name, why.blocker or _CAPACITY, text))
+    wishes = draft.wishes(draft.place, draft.reasons)
+    for wish in wishes:
+        ledger.give(ledger.index[wish.step.dst], wish.size)
+        ledger.take(ledger.index[wish.step.src], wish.size)
     steps, stuck = in_layers(wishes, snapshot, ledger)
     refusals = [Refusal(w.step.vm, _CAPACITY, _STUCK.format(w.step.dst)) for w in stuck]
     refusals += still_uneven

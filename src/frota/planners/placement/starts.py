@@ -19,6 +19,7 @@ from frota.model.snapshot import Snapshot
 from frota.model.vm import Verb, Vm, VmState
 from frota.planners.placement.choice import Chooser
 from frota.planners.placement.ledger import Ledger
+from frota.planners.placement.packing import Batch
 from frota.planners.placement.survival import survives_any_host
 
 WAITING = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
@@ -106,64 +107,12 @@ def _place(
         # New VMs may be refused in the end: they must not take room from restarts.
         queue = sorted(queue, key=lambda vm: not vm.epoch)
     chooser = Chooser(ledger, up)
-    places = _spread_out(queue, snapshot, chooser)
-    if any(host is None for host, _ in places.values()):
-        places = _packed_if_better(queue, places, snapshot, chooser)
+    found = Batch(queue, snapshot.sets, chooser, snapshot.policy.work_limit).place()
+    places: _Places = {
+        vm.name: (found[vm.name], "") if vm.name in found else (None, "Capacity") for vm in queue
+    }
     _last_resort(queue, places, snapshot, Chooser(ledger, fallback))
     return _guarded(queue, places, snapshot, chooser)
-
-
-def _spread_out(queue: Sequence[Vm], snapshot: Snapshot, chooser: Chooser) -> _Places:
-    places: _Places = {}
-    full: set[object] = set()  # a size that had no room has none later in the batch
-    for vm in queue:
-        spread = snapshot.sets.get(vm.set)
-        host = None if vm.size in full else chooser.choose(spread, vm.size)
-        if host is None:
-            full.add(vm.size)
-            places[vm.name] = (None, "Capacity")
-        else:
-            chooser.put(spread, host, vm.size)
-            places[vm.name] = (host, "")
-    return places
-
-
-def _packed_if_better(
-    queue: Sequence[Vm], spread_out: _Places, snapshot: Snapshot, chooser: Chooser
-) -> _Places:
-    """Give up spread where packing tighter lets more VMs run: running comes first."""
-    by_name = {vm.name: vm for vm in queue}
-    for name, (host, _) in spread_out.items():
-        if host is not None:
-            vm = by_name[name]
-            chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
-    packed: _Places = {}
-    for vm in queue:
-        host = _tightest(vm, chooser)
-        packed[vm.name] = (host, "" if host is not None else "Capacity")
-        if host is not None:
-            chooser.put(snapshot.sets.get(vm.set), host, vm.size)
-    # Compare by who runs, in the order of importance: more of the first ones is better.
-    gained = [packed[vm.name][0] is not None for vm in queue]
-    had = [spread_out[vm.name][0] is not None for vm in queue]
-    if sum(gained) > sum(had) and gained >= had:
-        return packed
-    for vm in queue:
-        host = packed[vm.name][0]
-        if host is not None:
-            chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
-    for vm in queue:
-        host = spread_out[vm.name][0]
-        if host is not None:
-            chooser.put(snapshot.sets.get(vm.set), host, vm.size)
-    return spread_out
-
-
-def _tightest(vm: Vm, chooser: Chooser) -> int | None:
-    """Best fit: the host with room that has the least memory to spare."""
-    ledger = chooser.ledger
-    fitting = (h for _, h in chooser.by_load.all if ledger.fits(h, vm.size))
-    return min(fitting, key=lambda h: (ledger.memory[h], h), default=None)
 
 
 def _last_resort(
