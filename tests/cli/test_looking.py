@@ -42,7 +42,7 @@ def test_sets_groups_and_clusters_as_tables(frota: Frota) -> None:
         "east-web            pool/web       host    Healthy  a=1 b=1 c=1  spread evenly",
     ]
     assert lines(frota("get", "groups").out) == [
-        "NAME        PROVIDER  HOSTS  UP  VMS  SETS  CONTROLLER",
+        "NAME        PROVIDER  HOSTS  UP  VMS  SETS  CONTROLLER  CONDITIONS",
         "plant-east  twin      3      3   9    3     -",
     ]
     assert lines(frota("get", "clusters").out) == [
@@ -74,7 +74,7 @@ def test_keys_are_stable(frota: Frota) -> None:
     host = frota("get", "host", "a", "--output", "json").data
     assert list(host["status"]) == [
         "state", "since", "reason", "incarnation", "capacity", "fenceProof", "declaredDead",
-        "leaves", "quarantinedUntil", "tenure", "causeId",
+        "leaves", "quarantinedUntil", "tenure", "causeId", "conditions",
     ]  # fmt: skip
     vm = frota("get", "vm", "east-cp-1", "--output", "json").data
     assert list(vm["spec"]) == [

@@ -8,8 +8,9 @@ import pytest
 
 from frota.cli import writing
 from frota.cli.outcome import Failure
-from frota.model.decision import Decision, Stage
+from frota.model.condition import Condition
 from frota.model.host import Host, HostState, Intent
+from frota.ports.store import Write
 from frota.store.guard import Guard
 from frota.store.sqlite import SqliteStore
 from tests.cli.conftest import GROUP, Frota
@@ -156,18 +157,58 @@ def test_redeploy_halt_and_unhalt(frota: Frota) -> None:
     assert not frota.entry("VirtualMachine", "plant-east/east-web-1").value.halted
 
 
-def test_a_held_plan_is_approved_by_its_hash(frota: Frota) -> None:
-    text = (
-        "9 of 9 VMs would move, more than the brake allows; to go on: frota approve plant-east 1f2e"
-    )
-    line = Decision(1.0, GROUP, "", Stage.DECISION, f"HostGroup/{GROUP}", "Braked", text)
+def held(frota: Frota, digest: str, cause: str = "") -> None:
+    """Have a plan held, as a controller would."""
+    text = f"9 of 9 VMs would move; nothing moves. To go on: frota approve {GROUP} {digest}"
+    found = Condition(f"HostGroup/{GROUP}", "MovesBraked", text, 1.0, cause, digest)
     store = SqliteStore(frota.store)
-    store.commit([], [line])
+    store.commit([Write("Condition", f"{GROUP}/{found.name}", found, 0)])
     store.close()
-    assert "the newest one held is 1f2e" in frota("approve", GROUP, "1f2f").err
+
+
+def test_a_held_plan_is_approved_by_its_hash(frota: Frota) -> None:
+    assert "none is held" in frota("approve", GROUP, "1f2f").err
+    held(frota, "1f2e", "held-story")
+    assert "; held: 1f2e" in frota("approve", GROUP, "1f2f").err
     assert frota("approve", GROUP, "1f2e").code == 0
     assert frota.entry("Approval", "plant-east/1f2e").value["at"] > 0
     assert "was already approved" in frota("approve", GROUP, "1f2e").out
+    asked = frota("get", "decisions", "held-story", "--output", "json").data
+    assert asked[-1]["message"].startswith("approve plan 1f2e")
+
+
+def test_conditions_are_shown_where_one_looks(frota: Frota) -> None:
+    held(frota, "1f2e")
+    lease = Condition("Host/b", "LeaseUnusable", "see to frota host-agent", 1.0)
+    store = SqliteStore(frota.store)
+    store.commit([Write("Condition", f"{GROUP}/{lease.name}", lease, 0)])
+    store.close()
+    text = "LeaseUnusable: see to frota host-agent"
+    assert text in frota("get", "hosts").out
+    assert "see to frota host-agent" in frota("describe", "host", "b").out
+    assert f"now: {text}" in frota("explain", "host/b").out
+    assert f"now: {text}" not in frota("explain", "host/a").out
+    assert "now: MovesBraked: 9 of 9" in frota("explain", f"hostgroup/{GROUP}").out
+    assert "MovesBraked: 9 of 9 VMs would move" in frota("get", "hostgroups").out
+    host = frota("get", "host", "b", "--output", "json").data
+    assert [c["type"] for c in host["status"]["conditions"]] == ["LeaseUnusable"]
+    group = frota("get", "hostgroup", GROUP, "--output", "json").data
+    assert [c["plan"] for c in group["status"]["conditions"]] == ["1f2e"]
+    assert "plan: 1f2e" in frota("describe", "hostgroup", GROUP).out
+
+
+def test_what_is_asked_of_a_vm_or_a_silent_host_belongs_to_its_story(frota: Frota) -> None:
+    frota("halt", "east-web-1")
+    asked = frota("events", "--last", "1", "--output", "json").data[-1]
+    assert frota.entry("VirtualMachine", "plant-east/east-web-1").value.cause_id == asked["causeId"]
+    frota.change(
+        "Host",
+        B,
+        lambda host: replace(host, state=HostState.FENCING, cause_id="its-silence"),
+    )
+    frota("host", "declare-dead", "b", "--yes")
+    asked = frota("events", "--last", "1", "--output", "json").data[-1]
+    assert asked["causeId"] == "its-silence"
 
 
 def test_an_edit_is_tried_again_when_somebody_wrote_meanwhile(frota: Frota) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_a_plan_for_programs(empty: Frota) -> None:
     (group,) = found["groups"]
     assert list(group) == [
         "group", "stops", "starts", "drains", "rebalance", "refusals", "warnings", "n1", "sets",
-        "notes",
+        "deletions", "notes",
     ]  # fmt: skip
     assert len(group["starts"]) == 9
     assert group["starts"][0] == {
@@ -138,6 +139,36 @@ def test_a_plan_beyond_the_brake_names_its_hash(frota: Frota, tmp_path: Path) ->
     digest = held["rebalance"]["heldByBrake"]
     assert len(digest) == 12
     assert f"the brake holds them: frota approve plant {digest}" in ended.out
+
+
+def lower_brake(document: dict[str, Any]) -> dict[str, Any]:
+    spec = document["spec"]
+    return {**document, "spec": {**spec, "brake": {**spec["brake"], "least": 2}}}
+
+
+def without_web(document: dict[str, Any]) -> dict[str, Any]:
+    pools = [pool for pool in document["spec"]["nodePools"] if pool["name"] != "web"]
+    return {**document, "spec": {**document["spec"], "nodePools": pools}}
+
+
+def test_deletions_beyond_the_brake_are_shown_beforehand(frota: Frota, tmp_path: Path) -> None:
+    cluster = without_web(frota.entry("Cluster", "east").value)
+    path = tmp_path / "dropped.json"
+    path.write_text(json.dumps(cluster), encoding="utf-8")
+    small = frota("plan", str(path), "--output", "json").data["groups"][0]
+    assert small["deletions"] == {"heldByBrake": ""}
+    assert len(small["stops"]) == 3
+    frota.change("HostGroup", GROUP, lower_brake)
+    held = frota("plan", str(path), "--output", "json").data["groups"][0]
+    digest = held["deletions"]["heldByBrake"]
+    assert len(digest) == 12
+    assert held["stops"] == []
+    said = frota("plan", str(path)).out
+    assert "the brake would hold deletions: 3 of 9 VMs would be deleted (all 3 of east-web)" in said
+    assert f"frota approve plant-east {digest}" in said
+    whole = frota("delete", "cluster", "east", "--dry-run").out
+    assert "that is more than the brake allows: it waits for frota approve plant-east" in whole
+    assert digest not in whole  # it is another plan
 
 
 def test_nothing_is_evened_out_while_a_host_is_silent(frota: Frota, tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ from rich.console import Console
 
 from frota.cli.main import main
 from frota.cli.view.scene import Scene, draw
-from frota.cli.view.screen import Screen, held_by_brake
-from frota.model.decision import Decision, Stage
+from frota.cli.view.screen import Screen
+from frota.model.condition import Condition
 from frota.model.host import HostState
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Verb, VmState
+from frota.ports.store import Write
+from frota.store.memory import MemoryStore
 from frota.twin import TwinClock
 from tests.cli.conftest import EXAMPLE, GROUP, Frota, played
 
@@ -265,23 +267,22 @@ def test_the_screen_reads_the_store() -> None:
     assert "Ctrl-C stops the controllers" in text
 
 
-@pytest.mark.parametrize(
-    ("reasons", "held"),
-    [
-        ([], False),
-        (["Braked"], True),
-        (["Braked", "N1Infeasible"], True),
-        (["Braked", "Asked"], False),
-        (["Rebalance", "Braked"], True),
-        (["Braked", "Rebalance"], False),
-    ],
-)
-def test_a_plan_that_the_brake_holds_stays_in_the_picture(reasons: list[str], held: bool) -> None:
-    lines = [
-        Decision(float(n), GROUP, "", Stage.DECISION, f"HostGroup/{GROUP}", reason, "frota approve")
-        for n, reason in enumerate(reasons)
-    ]
-    assert list(held_by_brake(lines)) == (["frota approve"] if held else [])
+def test_conditions_stay_in_the_picture() -> None:
+    held = Condition(f"HostGroup/{GROUP}", "MovesBraked", "frota approve plant-east 1f2e", 1.0)
+    lease = Condition("Host/b", "LeaseUnusable", "see to frota host-agent", 1.0)
+    store = MemoryStore()
+    run = played()
+    for kind in ("HostGroup", "Cluster", "Host", "AvailabilitySet", "VirtualMachine"):
+        for entry in run.store.list(kind):
+            store.commit([Write(kind, entry.name, entry.value, 0)])
+    for found in (held, lease):
+        store.commit([Write("Condition", f"{GROUP}/{found.name}", found, 0)])
+    screen = Screen(store, TwinClock(run.world), Console(no_color=True, width=120))
+    with screen._console.capture() as captured:
+        screen._console.print(screen.picture())
+    text = captured.get()
+    assert "frota approve plant-east 1f2e" in text
+    assert "b: see to frota host-agent" in text
 
 
 def test_import_writes_a_host_group(empty: Frota, tmp_path: Path) -> None:

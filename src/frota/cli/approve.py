@@ -1,10 +1,11 @@
-"""``frota approve``: letting a plan go that the mass-move brake holds."""
+"""``frota approve``: letting a plan go that the brake holds."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
 from frota.cli.arguments import Run, describe
+from frota.cli.conditions import of_group
 from frota.cli.naming import GROUP
 from frota.cli.opening import opened, warn_when_idle
 from frota.cli.outcome import Exit, Failure
@@ -14,21 +15,20 @@ from frota.ports.store import Write
 from frota.store.sqlite import SqliteStore
 
 _APPROVAL = "Approval"
-_BRAKED = "Braked"
-_LINES = 1000
 
 
 def approve(parser: ArgumentParser) -> Run:
     """The arguments of ``frota approve``."""
     describe(
         parser,
-        "Let one plan go that would move more VMs than the brake of its host group allows. "
-        "The HASH stands in the decision Braked (frota events); it fits that plan alone: when "
-        "anything changes, the new plan needs a new approval.",
+        "Let one plan go that would move, or delete, more VMs than the brake of its host group "
+        "allows. The HASH stands in the conditions MovesBraked and DeletionsBraked (frota "
+        "describe hostgroup) and fits that plan alone, once: when anything changes, the new "
+        "plan needs a new approval. One that no plan uses runs out after an hour.",
         "frota approve plant-east 3f9a01c2d4e5",
     )
     parser.add_argument("group", metavar="GROUP", help="the host group")
-    parser.add_argument("hash", metavar="HASH", help="as shown in the decision")
+    parser.add_argument("hash", metavar="HASH", help="as shown in the condition")
     return _run
 
 
@@ -38,13 +38,15 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         name = f"{group}/{args.hash}"
         held = _held(store, group)
         if args.hash not in held:
-            newest = f"; the newest one held is {held[-1]}" if held else "; none is held"
+            others = f"; held: {', '.join(held)}" if held else "; none is held"
             raise Failure(
-                Exit.NOT_FOUND, f"no plan of {group} with hash {args.hash} is held{newest}"
+                Exit.NOT_FOUND, f"no plan of {group} with hash {args.hash} is held{others}"
             )
         changed = store.get(_APPROVAL, name) is None
         if changed:
-            line = told(store, group, f"{GROUP}/{group}", f"approve plan {args.hash}")
+            line = told(
+                store, group, f"{GROUP}/{group}", f"approve plan {args.hash}", cause=held[args.hash]
+            )
             store.commit([Write(_APPROVAL, name, {"at": line.at}, 0)], [line])
         text = f"plan {args.hash} of {group} {'is' if changed else 'was already'} approved"
         report(terminal, f"{_APPROVAL}/{name}", "approve", changed, text)
@@ -52,7 +54,9 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     return Exit.DONE
 
 
-def _held(store: SqliteStore, group: str) -> list[str]:
-    """The hashes of plans that the brake held lately, oldest first."""
-    lines = store.journal(group=group, subject=f"{GROUP}/{group}", last=_LINES)
-    return [line.message.split()[-1] for line in lines if line.reason == _BRAKED]
+def _held(store: SqliteStore, group: str) -> dict[str, str]:
+    """The hashes of the plans that the brake holds now, each with its story."""
+    return {
+        condition["plan"]: condition["cause_id"] for condition in of_group(store, group)
+        if condition["plan"]
+    }  # fmt: skip

@@ -4,14 +4,16 @@ sets and VMs made, grown, shrunk. No host is asked."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from frota.controllers import declare
+from frota.controllers.brake import DELETIONS_BRAKED
 from frota.controllers.desired import desired_cluster, desired_group
 from frota.controllers.draft import Draft
 from frota.controllers.records import Records
+from frota.model.condition import Condition
 from frota.model.host import Host, HostState
 from frota.model.snapshot import Snapshot
 
@@ -19,13 +21,23 @@ _LONG_AGO = -1e9  # before any wait for hosts to join
 TWIN = "twin"
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A host group to plan for. ``notes`` say what is not known of it; ``held`` is the
+    condition of deletions that the brake would hold: their VMs stay in the snapshot."""
+
+    snapshot: Snapshot
+    notes: tuple[str, ...] = ()
+    held: Condition | None = None
+
+
 def as_declared(
     group: Mapping[str, Any],
     clusters: Iterable[Mapping[str, Any]],
     records: Records,
     now: float,
-) -> tuple[Snapshot, tuple[str, ...]]:
-    """The snapshot that follows from documents and records, and what is not known."""
+) -> Situation:
+    """What follows from documents and records."""
     spec = desired_group(group)
     wanted = {cluster.name: cluster for cluster in map(desired_cluster, clusters)}
     draft = Draft.of(records, spec, wanted, now)
@@ -37,7 +49,8 @@ def as_declared(
     declare.adopt_domains(draft)
     declare.declare_population(draft, new_id)
     declare.forget_idle(draft)
-    return draft.snapshot(), notes
+    held = draft.conditions.get(f"HostGroup/{spec.name}/{DELETIONS_BRAKED}")
+    return Situation(draft.snapshot(), notes, held)
 
 
 def _ids() -> Callable[[], str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from frota.cli.arguments import Run, describe
+from frota.cli.conditions import CONDITION
+from frota.cli.declared import as_declared
 from frota.cli.naming import CLUSTER, GROUP, SET, VM, find, group_name, kind_of
 from frota.cli.opening import opened, warn_when_idle
 from frota.cli.outcome import Exit, Failure
+from frota.cli.stored import records_of
 from frota.cli.terminal import Terminal
 from frota.cli.words import plural
 from frota.cli.writing import confirm, report, told
 from frota.ports.store import Conflict, Write
+from frota.runtime.clock import SystemClock
 from frota.store.sqlite import SqliteStore
 
-_OWN = ("Host", SET, VM, "Verdict", "Approval")
+_OWN = ("Host", SET, VM, "Verdict", "Approval", CONDITION)
 
 
 def delete(parser: ArgumentParser) -> Run:
@@ -65,7 +69,22 @@ def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
         f"deleting cluster {name} stops and deletes {plural(len(vms), 'VM')} of "
         f"{plural(len(sets), 'set')}"
     )
+    held = _held_without(store, group, name)
+    if held:
+        text += f"; that is more than the brake allows: it waits for frota approve {group} {held}"
     return group, [Write(CLUSTER, name, None, entry.revision)], text
+
+
+def _held_without(store: SqliteStore, group: str, cluster: str) -> str:
+    """The hash of the deletions that follow, if the brake would hold them."""
+    entry = store.get(GROUP, group)
+    if entry is None:
+        return ""
+    every = (other.value for other in store.list(CLUSTER) if other.name != cluster)
+    left = [document for document in every if document["spec"]["hostGroup"] == group]
+    now = SystemClock(store.latest()).now()
+    held = as_declared(entry.value, left, records_of(store, group), now).held
+    return held.plan if held is not None else ""
 
 
 def _group(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:

@@ -9,6 +9,7 @@ from typing import Any
 from frota.cli import listing, shapes
 from frota.cli.arguments import Run
 from frota.cli.arguments import describe as describe_command
+from frota.cli.conditions import by_subject
 from frota.cli.naming import (
     CLUSTER,
     DECISION,
@@ -56,7 +57,10 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         if entry is None:
             raise Failure(Exit.NOT_FOUND, f"{kind} {name} was deleted just now")
         verdict = store.raw_get("Verdict", name) if kind == SET else None
-        resource = shapes.shaped(kind, name, entry.value, verdict.value if verdict else None)
+        conditions = by_subject(store)
+        resource = shapes.shaped(
+            kind, name, entry.value, verdict.value if verdict else None, conditions.get(name, ())
+        )
         related = _related(kind, entry, store)
         group = group_name(name) if kind in IN_GROUPS else ""
         subject = f"{kind}/{plain_name(name)}"
@@ -73,7 +77,9 @@ def _run(args: Namespace, terminal: Terminal) -> int:
             return Exit.DONE
     shown: dict[str, Any] = {"resource": resource}
     for of, entries in related.items():
-        shown[f"{of[0].lower()}{of[1:]}s"] = [shapes.shaped(of, e.name, e.value) for e in entries]
+        shown[f"{of[0].lower()}{of[1:]}s"] = [
+            shapes.shaped(of, e.name, e.value, None, conditions.get(e.name, ())) for e in entries
+        ]
     shown["decisions"] = [shapes.decision(line) for line in lines]
     terminal.data(shown)
     return Exit.DONE

@@ -5,9 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from frota.cli import shapes
+from frota.cli import conditions, shapes
 from frota.cli.arguments import Run, describe
+from frota.cli.conditions import by_subject
 from frota.cli.naming import (
+    GROUP,
     HOST,
     IN_GROUPS,
     SET,
@@ -55,13 +57,21 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         return explain_snapshot(args.snapshot, kind, name, terminal)
     with opened(terminal) as store:
         group, subject, related, headline = _known(store, kind, name)
+        troubles = by_subject(store).get(_full_name(kind, group, subject), ())
         told = chapters(store, group, subject, related, max(1, args.last))
         if not told and not headline:
             raise missing(kind, name, [entry.name for entry in store.raw(kind)])
     if terminal.output == "table":
-        _tell(headline or f"{subject} is no more", told, terminal)
+        _tell(headline or f"{subject} is no more", conditions.lines(troubles), told, terminal)
     else:
-        terminal.data({"subject": subject, "hostGroup": group, "stories": _data(told)})
+        terminal.data(
+            {
+                "subject": subject,
+                "hostGroup": group,
+                "conditions": conditions.shaped(troubles),
+                "stories": _data(told),
+            }
+        )
     return Exit.DONE
 
 
@@ -70,7 +80,7 @@ def _known(store: SqliteStore, kind: str, name: str) -> tuple[str, str, tuple[st
 
     What was deleted has a story still: its name is then looked up in the journal alone.
     """
-    if kind not in (*IN_GROUPS, "HostGroup"):
+    if kind not in (*IN_GROUPS, GROUP):
         raise Failure(Exit.BAD_INPUT, "expected a host, VM, set or host group to explain")
     entries = {entry.name: entry.value for entry in store.raw(kind)}
     try:
@@ -80,7 +90,7 @@ def _known(store: SqliteStore, kind: str, name: str) -> tuple[str, str, tuple[st
             raise
         group, _, plain = name.rpartition("/")
         return group, f"{kind}/{plain}", (), ""
-    if kind == "HostGroup":
+    if kind == GROUP:
         return full, f"{kind}/{full}", (), f"{kind}/{full}"
     group, plain = group_name(full), plain_name(full)
     value = entries[full]
@@ -98,12 +108,20 @@ def _known(store: SqliteStore, kind: str, name: str) -> tuple[str, str, tuple[st
     return group, subject, (), _because(f"{subject}: {phase}", message)
 
 
+def _full_name(kind: str, group: str, subject: str) -> str:
+    return group if kind == GROUP else f"{group}/{plain_name(subject)}"
+
+
 def _because(headline: str, reason: str) -> str:
     return f"{headline} ({reason})" if reason else headline
 
 
-def _tell(headline: str, told: Sequence[Chapter], terminal: Terminal) -> None:
+def _tell(
+    headline: str, troubles: Sequence[str], told: Sequence[Chapter], terminal: Terminal
+) -> None:
     terminal.say(terminal.paint(printable(headline), "bold"))
+    for trouble in troubles:
+        terminal.say(f"  now: {printable(trouble)}")
     for chapter in told:
         if not chapter.lines:
             continue

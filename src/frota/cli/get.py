@@ -8,6 +8,7 @@ from typing import Any
 
 from frota.cli import listing, shapes
 from frota.cli.arguments import Run, describe
+from frota.cli.conditions import by_subject
 from frota.cli.naming import DECISION, IN_GROUPS, SET, find, group_name, kind_of
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit
@@ -51,7 +52,11 @@ def _run(args: Namespace, terminal: Terminal) -> int:
             listing.show(kind, entries, store, terminal)
             return Exit.DONE
         verdicts = _by_name(store.raw("Verdict")) if kind == SET else {}
-    shown = [shapes.shaped(kind, e.name, e.value, verdicts.get(e.name)) for e in entries]
+        conditions = by_subject(store)
+    shown = [
+        shapes.shaped(kind, e.name, e.value, verdicts.get(e.name), conditions.get(e.name, ()))
+        for e in entries
+    ]
     terminal.data(shown[0] if one else shown)
     return Exit.DONE
 

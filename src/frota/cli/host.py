@@ -185,7 +185,7 @@ def _declare_dead(args: Namespace, terminal: Terminal) -> int:
             "on, two copies of a VM write to one disk and its data is lost."
         )
         confirm(terminal, plain_name(name), yes=args.yes)
-        changed = edit(store, HOST, name, change, "declare dead")
+        changed = edit(store, HOST, name, change, "declare dead", joins=True)
         text = f"host {name} {'is' if changed else 'was already'} declared dead"
         report(terminal, f"{HOST}/{name}", "declare-dead", changed, text)
     warn_when_idle(terminal)

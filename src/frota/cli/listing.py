@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from frota.cli.conditions import by_subject, lines
 from frota.cli.naming import CLUSTER, GROUP, HOST, SET, VM, group_name, plain_name
 from frota.cli.terminal import Cell, Terminal
 from frota.cli.words import age, mib, moment, size_text, state_cell
@@ -59,6 +60,7 @@ def used(vms: Sequence[Entry]) -> Mapping[str, Counter[str]]:
 
 def _hosts(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
     taken = used(store.raw(VM))
+    troubles = by_subject(store)
     now = SystemClock(store.latest()).now()
     rows: list[Row] = []
     for entry in entries:
@@ -74,11 +76,15 @@ def _hosts(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
                 f"{mib(use['memory'])}/{mib(capacity['memory_mib'])}",
                 f"{use['cpus']}/{capacity['vcpus']}",
                 str(use["vms"]),
-                host["reason"],
+                "; ".join((*_said(host["reason"]), *lines(troubles.get(entry.name, ())))),
             )
         )
     head = ("GROUP", "NAME", "RACK", "STATE", "FOR", "MEMORY", "CPUS", "VMS", "REASON")
     return head, rows
+
+
+def _said(reason: str) -> tuple[str, ...]:
+    return (reason,) if reason else ()
 
 
 def _vms(entries: Sequence[Entry], _store: SqliteStore) -> _Shown:
@@ -132,6 +138,7 @@ def _groups(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
         states.setdefault(group_name(host.name), Counter())[host.value["state"]] += 1
     vms = Counter(group_name(entry.name) for entry in store.raw(VM))
     sets = Counter(group_name(entry.name) for entry in store.raw(SET))
+    troubles = by_subject(store)
     leases = {entry.name: entry.value["holder"] for entry in store.raw("Lease")}
     rows: list[Row] = []
     for entry in entries:
@@ -145,9 +152,10 @@ def _groups(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
                 str(vms[name]),
                 str(sets[name]),
                 leases.get(name) or "-",
+                "; ".join(lines(troubles.get(name, ()))),
             )
         )
-    return ("NAME", "PROVIDER", "HOSTS", "UP", "VMS", "SETS", "CONTROLLER"), rows
+    return ("NAME", "PROVIDER", "HOSTS", "UP", "VMS", "SETS", "CONTROLLER", "CONDITIONS"), rows
 
 
 def _clusters(entries: Sequence[Entry], store: SqliteStore) -> _Shown:

@@ -9,7 +9,7 @@ from frota.cli import planview
 from frota.cli.apply import examine
 from frota.cli.arguments import Run, describe
 from frota.cli.changes import Change, stored_documents
-from frota.cli.declared import as_declared
+from frota.cli.declared import Situation, as_declared
 from frota.cli.foresight import Foresight, foresee
 from frota.cli.naming import CLUSTER, GROUP
 from frota.cli.opening import opened
@@ -17,7 +17,6 @@ from frota.cli.outcome import Exit, Failure
 from frota.cli.snapshots import read_snapshot
 from frota.cli.stored import records_of
 from frota.cli.terminal import Terminal
-from frota.model.snapshot import Snapshot
 from frota.ports.store import Store
 from frota.runtime.clock import SystemClock
 from frota.store.memory import MemoryStore
@@ -50,48 +49,54 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     if sum(map(bool, (args.files, args.snapshot, args.now_what))) != 1:
         raise Failure(Exit.BAD_INPUT, "plan needs FILEs, or --snapshot FILE, or --now-what")
     changes: Sequence[Change] = ()
-    situations: list[_Situation]
+    situations: list[Situation]
     if args.snapshot:
-        situations = [(read_snapshot(args.snapshot, terminal), ())]
+        situations = [Situation(read_snapshot(args.snapshot, terminal))]
     elif args.now_what:
         with opened(terminal) as store:
             situations = list(_situations(store, ()))
     else:
         changes = examine(args.files, terminal)
         situations = _with_changes(changes, terminal)
-    sights = [(foresee(snapshot, check=args.prove), notes) for snapshot, notes in situations]
+    sights = [(foresee(one.snapshot, check=args.prove), one) for one in situations]
     if terminal.output == "table":
         _show(changes, sights, terminal)
     else:
-        groups = [{**planview.data(sight), "notes": list(notes)} for sight, notes in sights]
+        groups = [
+            {
+                **planview.data(sight),
+                "deletions": {"heldByBrake": one.held.plan if one.held else ""},
+                "notes": list(one.notes),
+            }
+            for sight, one in sights
+        ]
         terminal.data({"changes": [change.data() for change in changes], "groups": groups})
     return Exit.DONE
 
 
-_Situation = tuple[Snapshot, tuple[str, ...]]
-
-
 def _show(
     changes: Sequence[Change],
-    sights: Sequence[tuple[Foresight, tuple[str, ...]]],
+    sights: Sequence[tuple[Foresight, Situation]],
     terminal: Terminal,
 ) -> None:
     for change in changes:
         terminal.say(f"would be: {change.line()}" if change.fields else change.line())
-    for sight, notes in sights:
+    for sight, one in sights:
         planview.show(sight, terminal)
-        for note in notes:
+        if one.held is not None:
+            terminal.say(f"\nthe brake would hold deletions: {one.held.message}")
+        for note in one.notes:
             terminal.note(f"note: {note}")
 
 
-def _with_changes(changes: Sequence[Change], terminal: Terminal) -> list[_Situation]:
+def _with_changes(changes: Sequence[Change], terminal: Terminal) -> list[Situation]:
     if terminal.store.exists():
         with opened(terminal) as store:
             return list(_situations(store, changes))
     return list(_situations(MemoryStore(), changes))
 
 
-def _situations(store: Store, changes: Sequence[Change]) -> Iterator[_Situation]:
+def _situations(store: Store, changes: Sequence[Change]) -> Iterator[Situation]:
     """Every group that the changes touch (all, where there are none), as it would be."""
     documents = {
         (document["kind"], document["metadata"]["name"]): document

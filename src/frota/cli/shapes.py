@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from frota.cli.conditions import shaped as shaped_conditions
 from frota.cli.naming import CLUSTER, GROUP, HOST, SET, VM, group_name, plain_name
 
 API_VERSION = "frota.dev/v1alpha1"
@@ -13,11 +14,22 @@ Raw = Mapping[str, Any]
 NEVER = -1e17  # stored times below this mean: never
 
 
-def shaped(kind: str, name: str, value: Raw, verdict: Raw | None = None) -> dict[str, Any]:
-    """One record. ``verdict`` is the last one on a set."""
-    if kind in (GROUP, CLUSTER):
+def shaped(
+    kind: str,
+    name: str,
+    value: Raw,
+    verdict: Raw | None = None,
+    conditions: Iterable[Raw] = (),
+) -> dict[str, Any]:
+    """One record. ``verdict`` is the last one on a set, ``conditions`` are those on record
+    for a host or host group."""
+    if kind == CLUSTER:
         return dict(value)
+    if kind == GROUP:
+        return {**value, "status": {"conditions": shaped_conditions(conditions)}}
     spec, status = _PARTS[kind](value) if kind != SET else _set(value, verdict)
+    if kind == HOST:
+        status["conditions"] = shaped_conditions(conditions)
     return {
         "apiVersion": API_VERSION,
         "kind": kind,

@@ -9,7 +9,7 @@ from frota.model.decision import Decision
 from frota.ports.store import Store
 
 _LINES_MOST = 2000  # of one story
-_BACKGROUND = ("Host/", "HostGroup/")
+_BACKGROUND = ("Host/", "HostGroup/", "Cluster/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from frota.cli.naming import find, group_name, missing, plain_name
+from frota.cli.naming import VM, find, group_name, missing, plain_name
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
-from frota.model.decision import Decision, Stage
+from frota.model.decision import ASKED, Decision, Stage
 from frota.ports.store import Conflict, Write
 from frota.store.sqlite import SqliteStore
 
@@ -23,11 +24,14 @@ def stored_name(store: SqliteStore, kind: str, word: str) -> str:
     return find(kind, word, [entry.name for entry in store.raw(kind)])
 
 
-def edit(store: SqliteStore, kind: str, name: str, change: Change, asked: str) -> bool:
+def edit(
+    store: SqliteStore, kind: str, name: str, change: Change, asked: str, *, joins: bool = False
+) -> bool:
     """Replace one record by ``change`` of it; whether that changed anything.
 
     ``change`` may raise Failure, and is called again when somebody else wrote meanwhile.
-    ``asked`` says in the journal what the operator asked for.
+    ``asked`` says in the journal what the operator asked for. What follows belongs to the
+    same story; with ``joins`` it is the story that the record is part of already.
     """
     for _ in range(_TRIES):
         entry = store.get(kind, name)
@@ -36,7 +40,11 @@ def edit(store: SqliteStore, kind: str, name: str, change: Change, asked: str) -
         new = change(entry.value)
         if new == entry.value:
             return False
-        line = told(store, group_name(name), f"{kind}/{plain_name(name)}", asked)
+        subject = f"{kind}/{plain_name(name)}"
+        cause = entry.value.cause_id if joins else ""
+        line = told(store, group_name(name), subject, asked, cause=cause)
+        if kind == VM:
+            new = replace(new, cause_id=line.cause_id)
         try:
             store.commit([Write(kind, name, new, entry.revision)], [line])
         except Conflict:
@@ -45,14 +53,15 @@ def edit(store: SqliteStore, kind: str, name: str, change: Change, asked: str) -
     raise Failure(Exit.BUSY, f"{kind} {name} is written by others all the time; try again")
 
 
-def told(store: SqliteStore, group: str, subject: str, asked: str) -> Decision:
-    """The journal line of what an operator asked for."""
+def told(store: SqliteStore, group: str, subject: str, asked: str, *, cause: str = "") -> Decision:
+    """The journal line of what an operator asked for. It begins a story, unless ``cause``
+    names one that is going on."""
     from frota.runtime.cause import cause_id
     from frota.runtime.clock import SystemClock
 
     at = SystemClock(store.latest()).now()
-    cause = cause_id(random.SystemRandom())
-    return Decision(at, group, cause, Stage.CAUSE, subject, "Asked", f"{asked}, by {_user()}")
+    story = cause or cause_id(random.SystemRandom())
+    return Decision(at, group, story, Stage.CAUSE, subject, ASKED, f"{asked}, by {_user()}")
 
 
 def _user() -> str:

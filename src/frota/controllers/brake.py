@@ -49,8 +49,10 @@ def held_moves(steps: Sequence[Step], vms: Mapping[str, Vm], policy: Policy) -> 
 
 def held_deletions(names: Sequence[str], vms: Mapping[str, Vm], policy: Policy) -> str:
     """The hash of deletions that are more than may begin unasked; else empty."""
+    if len(names) <= policy.brake_least:
+        return ""
     there = sum(vm.wanted for vm in vms.values())
-    if len(names) <= max(policy.brake_least, policy.brake_delete_share * there):
+    if len(names) <= policy.brake_delete_share * there:
         return ""
     return deletion_hash(names)
 

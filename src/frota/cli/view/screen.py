@@ -13,7 +13,7 @@ from rich.text import Text
 from frota.cli.view.scene import Scene, draw
 from frota.controllers.desired import desired_group
 from frota.controllers.records import GROUP, Records
-from frota.model.decision import Decision
+from frota.model.condition import Condition
 from frota.model.policy import Policy
 from frota.model.snapshot import Snapshot
 from frota.ports.clock import Clock
@@ -23,8 +23,6 @@ from frota.runtime.clock import SystemClock
 _FRAME_S = 0.25
 _REST = 4  # after a frame it rests so many times as long as the frame took
 _ROWS_LEAST = 8
-_BRAKED = "Braked"
-_PLANS = frozenset({_BRAKED, "Rebalance", "Asked"})  # Asked: it was approved
 _PARTS = 3  # hosts, sets and all else share the height
 _LINES = 10
 _TROUBLES = 3
@@ -90,8 +88,7 @@ class Screen:
             group, self._clock.now(), records.hosts, records.sets, records.vms, policy
         )
         lines = self._store.journal(group=group, last=_LINES)
-        own = self._store.journal(group=group, subject=f"{GROUP}/{group}", last=_LINES)
-        troubles = [*held_by_brake(own), *self._troubles]
+        troubles = [*map(words, records.conditions.values()), *self._troubles]
         return Scene(snapshot, records.verdicts, lines, troubles, rows)
 
     def _title(self, scene: Scene) -> Text:
@@ -100,11 +97,10 @@ class Screen:
         return title.append(f"  {_summary(snapshot)}", style="dim")
 
 
-def held_by_brake(lines: Sequence[Decision]) -> Sequence[str]:
-    """What the brake holds now, by the last word of the journal on the group: nothing, or
-    one line that says how to let it go."""
-    last = next((line for line in reversed(lines) if line.reason in _PLANS), None)
-    return [last.message] if last is not None and last.reason == _BRAKED else []
+def words(condition: Condition) -> str:
+    """A condition as one line; that of a group needs no name."""
+    kind, _, name = condition.subject.partition("/")
+    return condition.message if kind == GROUP else f"{name}: {condition.message}"
 
 
 def _summary(snapshot: Snapshot) -> str:
