@@ -211,6 +211,12 @@ def test_a_cluster_is_deleted_after_it_was_confirmed(frota: Frota) -> None:
     assert frota("get", "clusters", "--output", "json").data == []
 
 
+def test_a_deleted_cluster_is_known_until_its_vms_are_gone(frota: Frota) -> None:
+    document = frota.entry("Cluster", "east").value
+    assert frota("delete", "cluster", "east", "--yes").code == 0
+    assert frota.entry("FormerCluster", "plant-east/east").value == document
+
+
 def test_a_group_with_clusters_or_vms_is_not_deleted(frota: Frota) -> None:
     ended = frota("delete", "hostgroup", GROUP)
     assert ended.code == 1

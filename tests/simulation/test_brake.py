@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from frota.controllers.brake import APPROVAL_LIFE, deletion_hash
-from frota.controllers.records import APPROVAL, CLUSTER, CONDITION, VM
+from frota.controllers.records import APPROVAL, CLUSTER, CONDITION, FORMER, GROUP, VM
 from frota.model.condition import Condition
 from frota.model.decision import ASKED, Decision, Stage
 from frota.model.sight import Copy, CopyState
@@ -123,6 +123,41 @@ def test_a_dropped_cluster_waits_and_says_why(run: Run) -> None:
     assert {
         line.cause_id for line in run.store.journal(last=10_000) if "Braked" in line.reason
     } == {line.cause_id for line in run.store.journal(last=10_000) if line.reason == "ScaledDown"}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_held_is_kept_alive(whole: bool, run: Run) -> None:
+    if whole:  # as frota delete does
+        run.write(FORMER, "g/east", run.document(CLUSTER, "east"))
+        run.write(CLUSTER, "east", None)
+    else:
+        operator.delete_pool(run, "web")
+    later(run, 60.0)
+    run.kill_controller()
+    perform(run, "crash", {"hosts": ["a"]})
+    later(run, 600.0)
+    assert len(run.site.running) == 16
+    assert all("a" not in hosts for hosts in run.site.running.values())
+    perform(run, "approve", {"what": "deletions"})
+    later(run, 600.0)
+    assert len(run.site.running) == (0 if whole else 7)
+    assert not run.store.list(FORMER)
+
+
+def test_the_journal_says_where_the_disk_of_a_deleted_vm_is(run: Run) -> None:
+    group, cluster = run.document(GROUP, "g"), run.document(CLUSTER, "east")
+    run.write(GROUP, "g", {**group, "spec": {**group["spec"], "storage": {"disks": "/srv"}}})
+    pools = [pool for pool in cluster["spec"]["nodePools"] if pool["name"] == "db"]
+    few = [{**pool, "count": 3} for pool in pools]
+    for document in (few, []):  # first one VM fewer, then the pool is dropped
+        spec = {**cluster["spec"], "template": {"image": "/node.qcow2"}, "nodePools": document}
+        web = [pool for pool in cluster["spec"]["nodePools"] if pool["name"] == "web"]
+        run.write(CLUSTER, "east", {**cluster, "spec": {**spec, "nodePools": [*web, *document]}})
+        later(run, 60.0)
+    gone = [line for line in run.store.journal(last=10_000) if line.reason == "Deleted"]
+    assert sorted(line.message for line in gone) == [
+        f"stopped and gone; its disk is kept: /srv/east-db-{number}.qcow2" for number in range(1, 5)
+    ]
 
 
 def test_what_is_declared_again_is_held_no_longer(run: Run) -> None:

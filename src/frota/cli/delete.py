@@ -14,11 +14,12 @@ from frota.cli.stored import records_of
 from frota.cli.terminal import Terminal
 from frota.cli.words import plural
 from frota.cli.writing import confirm, report, told
+from frota.controllers.records import FORMER
 from frota.ports.store import Conflict, Write
 from frota.runtime.clock import SystemClock
 from frota.store.sqlite import SqliteStore
 
-_OWN = ("Host", SET, VM, "Verdict", "Approval", CONDITION)
+_OWN = ("Host", SET, VM, "Verdict", "Approval", CONDITION, FORMER)
 
 
 def delete(parser: ArgumentParser) -> Run:
@@ -72,7 +73,9 @@ def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
     held = _held_without(store, group, name)
     if held:
         text += f"; that is more than the brake allows: it waits for frota approve {group} {held}"
-    return group, [Write(CLUSTER, name, None, entry.revision)], text
+    # Its VMs run on until they may be deleted; how they are built must be known so long.
+    kept = Write(FORMER, f"{group}/{name}", entry.value, None)
+    return group, [Write(CLUSTER, name, None, entry.revision), kept], text
 
 
 def _held_without(store: SqliteStore, group: str, cluster: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from frota.controllers import brake
+from frota.controllers.build import left_disk
 from frota.controllers.desired import ClusterSpec, HostSpec
 from frota.controllers.draft import Draft
 from frota.model.availability import domain_of
@@ -184,8 +185,9 @@ def forget_idle(draft: Draft) -> None:
     for vm in list(draft.vms.values()):
         if not vm.wanted and vm.operation is None and vm.state in _IDLE:
             del draft.vms[vm.name]
+            text = f"it ran nowhere{left_disk(vm, draft) if vm.epoch else ''}"
             draft.story.tell(
-                Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{vm.name}", "Deleted", "it ran nowhere"
+                Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{vm.name}", "Deleted", text
             )
 
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from frota.controllers.desired import ClusterSpec, GroupSpec
-from frota.controllers.records import APPROVAL, CONDITION, HOST, SET, VERDICT, VM, Records
+from frota.controllers.records import APPROVAL, CONDITION, FORMER, HOST, SET, VERDICT, VM, Records
 from frota.controllers.story import Story
 from frota.model.availability import AvailabilitySet, Verdict
 from frota.model.condition import Condition
@@ -35,6 +35,7 @@ class Draft:
     verdicts: dict[str, Verdict]
     conditions: dict[str, Condition]
     approvals: dict[str, Any]
+    former: dict[str, Mapping[str, Any]]
     asked: Callable[[str], str]  # see Records
     views: dict[str, HostView] = field(default_factory=dict)
     storm: str = ""
@@ -70,6 +71,7 @@ class Draft:
             dict(records.verdicts),
             dict(records.conditions),
             dict(records.approvals),
+            dict(records.former),
             records.asked,
         )
 
@@ -94,6 +96,7 @@ class Draft:
             VERDICT: self.verdicts,
             CONDITION: self.conditions,
             APPROVAL: self.approvals,
+            FORMER: self.former,
         }
 
     def wake_at(self, when: float) -> None:

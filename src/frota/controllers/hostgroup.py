@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from math import inf
@@ -18,10 +18,10 @@ from typing import Any
 from frota.controllers import brake, declare, moves, observe
 from frota.controllers.alarms import Alarms
 from frota.controllers.asks import Asks
+from frota.controllers.build import build, forget_former
 from frota.controllers.desired import (
     ClusterSpec,
     GroupSpec,
-    definition,
     desired_cluster,
     desired_group,
 )
@@ -32,10 +32,9 @@ from frota.controllers.observe import ASKED
 from frota.controllers.records import Records
 from frota.controllers.same import Same
 from frota.controllers.status import Standings
-from frota.model.definition import Definition
 from frota.model.host import Capacity, HostState
 from frota.model.sight import HostView
-from frota.model.vm import Vm, VmState
+from frota.model.vm import VmState
 from frota.planners.liveness import leftovers
 from frota.ports.clock import Clock
 from frota.ports.fence import Fence
@@ -149,6 +148,7 @@ class HostGroupController:
         declare.unhost_removed(draft)
         self._alarms.look(draft, self._fence)
         brake.expire_approvals(draft)
+        forget_former(draft)
         if touched or not self._rest.holds(draft):
             self._plan(draft)
         draft.wake_at(self._rest.until)
@@ -270,22 +270,9 @@ class HostGroupController:
             open_operations.add(operation.id)
             if operation.id in draft.to_order:
                 self._ordered.add(operation.id)
-                self._hypervisor.order(operation, self._definition(vm, draft))
+                self._hypervisor.order(operation, build(vm, draft))
         for identity in draft.overdue:
             self._hypervisor.cancel(identity)
         for identity in draft.settled:
             self._hypervisor.settle(identity)
         self._ordered &= open_operations
-
-    def _definition(self, vm: Vm, draft: Draft) -> Definition | None:
-        """How the VM is built now; None when its pool is no longer declared."""
-        spread = draft.sets.get(vm.set)
-        cluster = draft.clusters.get(spread.cluster) if spread is not None else None
-        if spread is None or cluster is None:
-            return None
-        role = next((role for role in cluster.roles if role.role == spread.role), None)
-        if role is None:
-            return None
-        number = int(vm.name.rpartition("-")[2])
-        built = definition(cluster, role, number, draft.spec.disks)
-        return built if built.size == vm.size else replace(built, size=vm.size)

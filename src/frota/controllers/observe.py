@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from frota.controllers.build import left_disk
 from frota.controllers.draft import Draft
 from frota.model.decision import Stage
 from frota.model.host import Capacity, Host, HostState
@@ -142,9 +143,8 @@ def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:
         draft.vms[vm.name] = _caused(draft, vm)
     for name in found.gone:
         vm = draft.vms.pop(name)
-        draft.story.tell(
-            Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{name}", "Deleted", "stopped and gone"
-        )
+        text = f"stopped and gone{left_disk(vm, draft)}"
+        draft.story.tell(Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{name}", "Deleted", text)
 
 
 def _caused(draft: Draft, vm: Vm) -> Vm:

@@ -20,7 +20,8 @@ GROUP = "HostGroup"
 CLUSTER = "Cluster"
 APPROVAL = "Approval"
 CONDITION = "Condition"
-_OWN = (HOST, SET, VM, VERDICT, APPROVAL, CONDITION)
+FORMER = "FormerCluster"  # the document of a deleted Cluster whose VMs are not gone yet
+_OWN = (HOST, SET, VM, VERDICT, APPROVAL, CONDITION, FORMER)
 _ASKED_AMONG = 50  # of the newest lines about one subject
 
 
@@ -75,6 +76,11 @@ class Records:
     def approvals(self) -> dict[str, Any]:
         """When each plan was approved, by its hash."""
         return self.values[APPROVAL]
+
+    @property
+    def former(self) -> dict[str, Mapping[str, Any]]:
+        """Deleted clusters that still have VMs, by name."""
+        return self.values[FORMER]
 
     def asked(self, subject: str) -> str:
         """The cause id under which a person last asked for something of a subject; empty
