@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frota.model.host import Capacity, Size
-from frota.planners.placement.exact import assign, fits_all
+from frota.planners.placement.exact import assign
 from frota.planners.placement.residue import Assignment, Mover, Residue
 
 SMALL, LARGE = Size(2, 1), Size(3, 2)
@@ -45,14 +45,12 @@ def test_gpus_are_counted_by_model() -> None:
     room = [Capacity(9, 9, 9, (("A100", 1),)), Capacity(9, 9, 9, (("H100", 4),))]
     assert assign(residue([Mover(0, gpu), Mover(0, gpu)], room), WORK) is None
     assert assign(residue([Mover(0, gpu)], room), WORK) == Assignment((0,), best=True)
-    assert fits_all([gpu], room, WORK) is True
-    assert fits_all([gpu, gpu], room, WORK) is False
 
 
 def test_no_answer_when_the_work_ends() -> None:
     sizes = [Size(1000 + 37 * k, 1) for k in range(60)]
     room = [Capacity(sum(size.memory_mib for size in sizes) // 12 + 1, 99, 99)] * 12
-    assert fits_all(sizes, room, 1e-6) is None
+    assert assign(residue([Mover(0, size) for size in sizes], room), 1e-6) is None
 
 
 def _vector(item: Residue, index: int, hosts: tuple[int, ...]) -> tuple[int, int]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from frota.model.availability import Level
 from frota.model.host import Capacity, HostState, Size
@@ -128,6 +132,57 @@ def test_packs_tighter_when_that_lets_more_run() -> None:
     found = planned(group(hosts, [pool("w"), pool("l")], [*members("w", "--"), large]))
     assert len(found.steps) == 3
     assert not found.refusals
+
+
+def test_what_no_order_fits_is_searched_for() -> None:
+    """Eight VMs fill three hosts to the last GiB, and neither greed nor spread finds how."""
+    sizes = [Size(memory * GIB, 1) for memory in (10, 9, 8, 5, 5, 4, 2, 2)]
+    vms = [vm(f"w-{n}", f"w{n}", order=n, size=size) for n, size in enumerate(sizes)]
+    hosts = [host(name, memory_gib=15) for name in "abc"]
+    full = group(hosts, [pool(f"w{n}") for n in range(8)], vms)
+    assert len(planned(replace(full, policy=Policy(work_limit=0.0))).steps) == 7
+    found = planned(full)
+    assert len(found.steps) == 8
+    assert set(found.ledger.memory) == {0}
+
+
+def test_tight_only_as_far_as_needed() -> None:
+    """Room for the large one is made; the small ones that it does not disturb stay apart."""
+    hosts = [host(name, memory_gib=memory) for name, memory in (("a", 24), ("b", 32), ("c", 32))]
+    large = vm("large", "l", order=9, size=Size(32 * GIB, 2), priority=-1)
+    found = places(group(hosts, [pool("w"), pool("l")], [*members("w", "----"), large]))
+    held = Counter(on for name, on in found.items() if name != "large")
+    assert sorted(held.values()) == [2, 2]
+    assert found["large"] not in held
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("uvw"), st.sampled_from((2, 3, 5, 8))), min_size=2, max_size=9
+    ),
+    st.lists(st.integers(6, 16), min_size=2, max_size=3),
+)
+def test_no_new_vm_sits_where_its_set_is_more_crowded_than_need_be(
+    wanted: list[tuple[str, int]], memory: list[int]
+) -> None:
+    """I5, whichever way room was found for all of them."""
+    vms = [
+        vm(f"{name}-{order}", name, order=order, size=Size(gib * GIB, 1))
+        for order, (name, gib) in enumerate(wanted)
+    ]
+    hosts = [host(f"h{n}", memory_gib=gib) for n, gib in enumerate(memory)]
+    found = planned(group(hosts, map(pool, "uvw"), vms))
+    ledger = found.ledger
+    assert min(ledger.memory) >= 0
+    on = {step.vm: ledger.index[step.dst] for step in found.steps}
+    for one in vms:
+        free = [h for h in range(len(hosts)) if ledger.fits(h, one.size)]
+        if one.name not in on:
+            assert not free
+            continue
+        counts = ledger.counts[one.set]
+        assert all(counts.get(h, 0) + 1 >= counts[on[one.name]] for h in free)
 
 
 def test_the_first_in_line_never_loses_its_place_to_packing() -> None:

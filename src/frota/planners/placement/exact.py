@@ -1,8 +1,8 @@
 """Mixed sizes, exactly: a search for the few cases that flows and greed leave open.
 
 VMs of several sizes share hosts with several limits (memory, CPUs, slots, GPUs): that is
-bin packing, so the search gets a limit of *work* (deterministic time of the solver, about
-a second of one core for each unit), never of wall-clock time: the same question gets
+bin packing, so the search gets a limit of *work* (counted by the solver; a unit is about a
+second of one core), never of wall-clock time: the same question gets
 the same answer on every machine. Importing this module takes about half a second: see
 ``residue.ask``.
 """
@@ -17,6 +17,8 @@ from ortools.sat.python import cp_model
 from frota.model.host import Capacity, Size
 from frota.planners.placement.residue import Assignment, Mover, Residue
 
+_UNITS = 0.4  # of the solver's deterministic time in a second of one core, as measured
+
 
 def assign(residue: Residue, work: float) -> Assignment | None:
     """Hosts for all movers, judged like ``spreadproblem.score`` down to homes.
@@ -29,16 +31,6 @@ def assign(residue: Residue, work: float) -> Assignment | None:
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
     return Assignment(model.hosts(solver), status == cp_model.OPTIMAL)
-
-
-def fits_all(vms: Sequence[Size], hosts: Sequence[Capacity], work: float) -> bool | None:
-    """Whether all VMs fit on the hosts; None when the work did not suffice to tell."""
-    model = cp_model.CpModel()
-    kinds = Counter(vms)
-    places = _places(model, [(size, count, range(len(hosts))) for size, count in kinds.items()])
-    _limit(model, places, list(kinds), hosts)
-    status, _ = _search(model, work)
-    return {cp_model.OPTIMAL: True, cp_model.FEASIBLE: True, cp_model.INFEASIBLE: False}.get(status)
 
 
 _Terms = list[tuple[cp_model.IntVar, int]]  # variables, each with its factor
@@ -81,8 +73,10 @@ def _search(
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_deterministic_time = work
-    solver.parameters.cp_model_presolve = False  # takes longer than it saves at this size
+    solver.parameters.max_deterministic_time = work * _UNITS
+    # Questions are small: presolve takes longer than it saves, a full linear relaxation less.
+    solver.parameters.cp_model_presolve = False
+    solver.parameters.linearization_level = 2
     return solver.solve(model), solver
 
 
