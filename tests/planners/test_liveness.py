@@ -191,8 +191,11 @@ def test_moves(
     state: VmState,
     place: str,
 ) -> None:
-    result = after(MOVING, hosts, views, *ends)
+    result, found = settled(MOVING, hosts, views, *ends)
+    assert result is not None
     assert (result.state, result.host) == (state, place)
+    if result.missed_at == NOW:  # nothing else may happen: it must be looked at again
+        assert found.again_at == NOW + 3
     over = state in (VmState.RUNNING, VmState.LOST) or result.missed_at == NOW
     assert (result.operation is None) is over
 

@@ -24,14 +24,15 @@ START = 1000.0
 class Stage:
     """A loop in virtual time whose reconcile is given by the test."""
 
-    def __init__(self, limit: int = 100) -> None:
+    def __init__(self, limit: int = 100, pause_s: float = 0.0) -> None:
         self.clock = VirtualClock(START)
         self.alarm = VirtualAlarm(self.clock)
         self.told = Told()
         self.queue = WorkQueue(Random(1), Backoff(1.0, 8.0), limit=limit)
         self.runs: list[tuple[float, str]] = []
         self.then: Callable[[str], Result] = lambda _key: Result()
-        self.loop = Loop(Worker(self.queue, self.reconcile, self.clock, self.told), self.alarm)
+        worker = Worker(self.queue, self.reconcile, self.clock, self.told)
+        self.loop = Loop(worker, self.alarm, pause_s=pause_s)
 
     def reconcile(self, key: str) -> Result:
         self.runs.append((self.clock.time - START, key))
@@ -53,6 +54,14 @@ def test_it_runs_what_is_woken_at_once(stage: Stage) -> None:
     stage.loop.wake("a")
     stage.run_until(20)
     assert stage.runs == [(0.0, "a"), (5.25, "b")]
+
+
+def test_news_within_a_pause_is_answered_by_one_reconcile() -> None:
+    stage = Stage(pause_s=0.25)
+    for at in (5.0, 5.1, 5.2, 5.3):
+        stage.alarm.at(START + at, lambda: stage.loop.wake("a"))
+    stage.run_until(20)
+    assert [round(when, 6) for when, _ in stage.runs] == [5.25, 5.55]
 
 
 def test_it_comes_back_when_the_reconcile_asked(stage: Stage) -> None:

@@ -88,10 +88,6 @@ def settle(
         operation = vm.operation
         if operation is None:
             new = _resting(vm, snapshot, views)
-            if new is not None and new.missed_at is not None:
-                patient = new.missed_at + _patience(snapshot.policy.timers)
-                if patient > snapshot.now:
-                    again_at = min(again_at, patient)
         else:
             end = ends.get(operation.id)
             new = _operating(vm, operation, end, _Scene(snapshot, views))
@@ -105,8 +101,13 @@ def settle(
                     again_at = min(again_at, deadline)
         if new is None:
             gone.append(vm.name)
-        elif new is not vm:
+            continue
+        if new is not vm:
             changed.append(new)
+        if new.missed_at is not None:
+            patient = new.missed_at + _patience(snapshot.policy.timers)
+            if patient > snapshot.now:
+                again_at = min(again_at, patient)
     return Findings(tuple(changed), tuple(gone), tuple(settled), tuple(overdue), again_at)
 
 

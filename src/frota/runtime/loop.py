@@ -15,23 +15,28 @@ from frota.runtime.worker import Worker
 # The longest wait. The loop looks at the clock this often even when idle, so that a process
 # that was stopped notices within this time; waking once a second costs nothing.
 _TURN_S = 1.0
+PAUSE_S = 0.25  # from a wake-up to the reconcile it causes: news of one moment is taken together
 
 
 class Loop:
     """Runs a worker. ``stall_s`` is how late a turn may be before the observer is told;
-    it must be well below the time after which silent hosts are suspected.
+    it must be well below the time after which silent hosts are suspected. ``pause_s`` passes
+    between a wake-up and its reconcile, so that one reconcile answers many.
     """
 
-    def __init__(self, worker: Worker, alarm: Alarm, *, stall_s: float = 2.0) -> None:
+    def __init__(
+        self, worker: Worker, alarm: Alarm, *, stall_s: float = 2.0, pause_s: float = PAUSE_S
+    ) -> None:
         self._worker = worker
         self._alarm = alarm
         self._stall_s = stall_s
+        self._pause_s = pause_s
         self._lock = Lock()
         self._inbox: set[str] = set()
         self._stopping = False
 
     def wake(self, key: str) -> None:
-        """Make a key due now. From any thread; never blocks for long."""
+        """Make a key due soon. From any thread; never blocks for long."""
         with self._lock:
             self._inbox.add(key)
         self._alarm.ring()
@@ -60,7 +65,7 @@ class Loop:
             keys, self._inbox = self._inbox, set()
         for key in sorted(keys):
             try:
-                self._worker.queue.add(key, now)
+                self._worker.queue.add(key, now + self._pause_s)
             except QueueFull as error:
                 self._worker.tell_failed(key, error, now)
 

@@ -14,6 +14,7 @@ from frota.model.host import Capacity
 from frota.model.vm import Operation, Verb
 from frota.ports.store import Conflict, Write
 from frota.resources.quantity import MIB, whole_units
+from frota.runtime.loop import PAUSE_S
 from frota.simulation.ports import (
     Fuse,
     KilledController,
@@ -36,7 +37,6 @@ from frota.twin import (
 )
 from frota.twin.invariants import Checker
 
-_REACTION_S = 0.1  # from a wake-up to the pass it causes: news of one moment is taken together
 _RESTART_S = 2.0
 _CRASHED_S = 600.0
 _INSTANT_S = 1e-6
@@ -175,7 +175,7 @@ class Run:
     def wake(self) -> None:
         """Something may have changed: let the controller look soon."""
         if self._controller is not None:
-            self._due = min(self._due, self.world.now + _REACTION_S)
+            self._due = min(self._due, self.world.now + PAUSE_S)
 
     def _told(self, operation: Operation) -> None:
         self.tally.orders.append((self.world.now, operation))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from frota.model.host import Host, HostState
 from frota.model.sight import HostView
-from frota.model.vm import Operation, Vm, VmState
+from frota.model.vm import Operation, Verb, Vm, VmState
 from frota.twin.invariants.book import WAITING
 
 _PROVED = frozenset({HostState.DOWN, HostState.REMOVED})
@@ -40,15 +40,18 @@ class Whereabouts:
     def _vm(self, vm: Vm) -> None:
         places = self._places.setdefault(vm.name, set())
         operation = vm.operation
+        decided = operation is not None and operation.verb is Verb.START
+        if decided or vm.state in WAITING or vm.state is VmState.STOPPED:
+            # What was seen when a start was decided holds for it, even when another process
+            # gives the order before it has looked around itself.
+            for host in list(places):
+                if self._answers_without(host, vm.name):
+                    places.discard(host)
         if operation is not None:
             places.update({operation.src, operation.dst} - {""})
         elif vm.state is VmState.RUNNING:
             places.clear()
             places.add(vm.host)
-        elif vm.state in WAITING or vm.state is VmState.STOPPED:
-            for host in list(places):
-                if self._answers_without(host, vm.name):
-                    places.discard(host)
 
     def unproved(self, operation: Operation) -> tuple[str, str] | None:
         """A host on which the VM of a start may run still, and what is known of it."""
