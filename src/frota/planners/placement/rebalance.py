@@ -58,7 +58,8 @@ def plan_rebalance(grounds: Grounds, solver: Solver = solve) -> Plan:
     """
     snapshot = grounds.snapshot
     home = snapshot.policy.rebalance is RebalanceMode.HOME
-    if not home and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
+    astray = home and any(vm.home not in ("", vm.host) for vm in snapshot.vms.values())
+    if not astray and all(grounds.uneven_at(spread) is None for spread in snapshot.sets.values()):
         return Plan(snapshot.group)
     ledger = grounds.ledger.copy()
     draft = Draft(grounds.over(ledger), snapshot, ledger, members_of(snapshot), solver)
@@ -136,8 +137,11 @@ def _even_out(draft: Draft, size: Size) -> int:
     names = sorted(alike.members)
     for generation in sorted(alike.generations):
         problem = _problem(draft, size, names, generation)
+        least = least_moves_alone(problem)
+        if not least:
+            continue  # every set is at its best already
+        bound += least
         answer = draft.solver(problem)
-        bound += least_moves_alone(problem)
         for change in changes(problem, answer):
             name = names[change.set_index]
             _apply(draft, name, alike.members[name], change, generation)

@@ -1,9 +1,8 @@
 """Would every VM of any one host, or rack, find room elsewhere? (N-1)
 
-Three tests, the cheap ones first. *Roomy*: as many other hosts as there are VMs could each
-take the most demanding of them; then each VM has a host to itself. *Best fit decreasing*:
-the largest VM goes to the host that it leaves the least room on, and so on; what this
-places fits. What neither proves counts as not surviving: an assignment may exist that
+Two tests, the cheap one first. *Roomy*: the other hosts together have places for as many
+of the most demanding VM as there are VMs. *Best fit decreasing*: the largest VM goes to the
+host that it leaves the least room on, and so on; what this places fits. What neither proves counts as not surviving: an assignment may exist that
 only a search would find, and a promise must hold without one.
 
 Free memory added up over hosts is no test at all: it may be in crumbs.
@@ -102,20 +101,22 @@ class Rest:
     Every question leaves it as it was.
     """
 
-    __slots__ = ("_by_memory", "_fit", "_ledger", "_serving")
+    __slots__ = ("_by_memory", "_ledger", "_rooms", "_serving")
 
     def __init__(self, ledger: Ledger, serving: Iterable[int]) -> None:
         self._ledger = ledger
         self._serving = tuple(serving)
         self._by_memory = sorted((ledger.memory[host], host) for host in self._serving)
-        self._fit: dict[Size, frozenset[int]] = {}
+        self._rooms: dict[Size, dict[int, int]] = {}
 
     def roomy_for_any(self, guests: Sequence[Sequence[Size]]) -> bool:
-        """Whether so many hosts could take the most demanding VM of all that even the
-        fullest host could be lost: one look instead of one for each host."""
-        everyone = [size for sizes in guests for size in sizes]
-        fit = self._fitting(everyone)
-        return fit is not None and len(fit) > max(map(len, guests), default=0)
+        """Whether, whichever host were lost, the others could take as many of the most
+        demanding VM of all as it holds VMs: one look instead of one for each host."""
+        room = self._room([size for sizes in guests for size in sizes])
+        if room is None:
+            return False
+        total = sum(room.values())
+        return all(total - room.get(host, 0) >= len(held) for host, held in enumerate(guests))
 
     def without(self, lost: Sequence[int], guests: Sequence[Size]) -> tuple[Size, ...]:
         """The guests that best fit places nowhere but on the hosts ``lost``."""
@@ -124,26 +125,29 @@ class Rest:
         return self._best_fit(frozenset(lost), guests)
 
     def _roomy(self, lost: Sequence[int], guests: Sequence[Size]) -> bool:
-        fit = self._fitting(guests)
-        return fit is not None and len(fit) - sum(host in fit for host in lost) >= len(guests)
+        room = self._room(guests)
+        if room is None:
+            return False
+        return sum(room.values()) - sum(room.get(host, 0) for host in lost) >= len(guests)
 
-    def _fitting(self, guests: Sequence[Size]) -> frozenset[int] | None:
-        """Hosts that could take the most demanding of these in every respect; None when
-        they want GPUs of several models."""
-        models = {size.gpu_model for size in guests if size.gpus}
-        if len(models) > 1:
-            return None
+    def _room(self, guests: Sequence[Size]) -> Mapping[int, int] | None:
+        """How many of a VM as demanding as the most demanding of these in every respect each
+        host could take; None when they want GPUs of several models."""
+        kinds = set(guests)
+        models = {size.gpu_model for size in kinds if size.gpus}
+        if len(models) > 1 or not kinds:
+            return None if models else {}
         most = Size(
-            max([size.memory_mib for size in guests], default=0),
-            max([size.vcpus for size in guests], default=0),
+            max([size.memory_mib for size in kinds]),
+            max([size.vcpus for size in kinds]),
             next(iter(models), ""),
-            max([size.gpus for size in guests], default=0),
+            max([size.gpus for size in kinds]),
         )
-        fit = self._fit.get(most)
-        if fit is None:
-            fits = self._ledger.fits
-            fit = self._fit[most] = frozenset(h for h in self._serving if fits(h, most))
-        return fit
+        found = self._rooms.get(most)
+        if found is None:
+            room = self._ledger.room
+            found = self._rooms[most] = {host: room(host, most) for host in self._serving}
+        return found
 
     def _best_fit(self, lost: frozenset[int], guests: Sequence[Size]) -> tuple[Size, ...]:
         ledger, order = self._ledger, self._by_memory
