@@ -148,9 +148,10 @@ class VmTemplate:
     user_data: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClusterSpec:
-    """One Cluster as wanted; the control plane is the first role."""
+    """One Cluster as wanted; the control plane is the first role. Compared by identity: it
+    is read once from each document."""
 
     name: str
     group: str

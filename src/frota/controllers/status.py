@@ -44,7 +44,8 @@ class Standings:
         if any(vm.operation is not None for vm in draft.vms.values()):
             return self._feasible
         if not self._population.holds((*draft.hosts.values(), *draft.vms.values())):
-            self._feasible = survives_any_host(draft.snapshot())
+            grounds = draft.grounds()
+            self._feasible = survives_any_host(grounds.snapshot, ledger=grounds.ledger)
         return self._feasible
 
 
