@@ -219,6 +219,16 @@ def test_one_silent_host_of_three_is_believed_and_two_are_not() -> None:
     assert single.kill == ("b",)
 
 
+def test_after_a_storm_every_host_gets_its_grace_again() -> None:
+    late = host("b", state=S.ISOLATED, since=NOW - 1_000)
+    seen = silent(late, 1_000)
+    assert one(late, seen).state is S.FENCING
+    assert one(late, seen, calm_since=inf).state is S.ISOLATED  # it is over just now
+    patient = T.isolation_grace
+    assert one(late, seen, calm_since=NOW - patient + 1).state is S.ISOLATED
+    assert one(late, seen, calm_since=NOW - patient).state is S.FENCING
+
+
 def test_a_proof_is_believed_in_a_storm() -> None:
     hosts = [host(n, state=S.ISOLATED, since=NOW - 100) for n in "abc"] + [host("d")]
     views = [silent(h, 100) for h in hosts[:3]] + [view(hosts[3])]

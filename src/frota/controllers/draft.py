@@ -39,6 +39,7 @@ class Draft:
     asked: Callable[[str], str]  # see Records
     views: dict[str, HostView] = field(default_factory=dict)
     storm: str = ""
+    calm_since: float = -inf  # the end of the last storm; infinity while there is one
     again_at: float = inf
     settled: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)

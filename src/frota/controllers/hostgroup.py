@@ -117,6 +117,7 @@ class HostGroupController:
         self._attached: dict[str, object] = {}
         self._quiet = Quiet()
         self._rest = Rest()
+        self._calm_since = -inf
         self._standings = Standings()
         self._config = Same()
         self._spec: GroupSpec | None = None
@@ -140,7 +141,9 @@ class HostGroupController:
         if self._attach(draft):
             views, sight = self._look(spec)  # what was not watched was not silent for long
         observe.look(draft, views, self._capacities)
+        draft.calm_since = self._calm_since
         observe.judge_hosts(draft, self._fence, self._witness, self._new_id)
+        self._calm_since = draft.calm_since
         self._asks.pace(draft)
         observe.find_vms(draft, outcomes)
         inherit(draft, self._ordered)

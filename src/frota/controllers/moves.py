@@ -114,6 +114,8 @@ def _unplaceable(draft: Draft, refusal: Refusal) -> None:
     reason = f"{word}: {refusal.message}"
     if vm.state is VmState.UNPLACEABLE and vm.reason.startswith(word):
         return  # said already
+    if vm.state is not VmState.UNPLACEABLE:
+        draft.wake_at(draft.now)  # a set that waits for it may have to give way first
     draft.vms[vm.name] = replace(vm, state=VmState.UNPLACEABLE, reason=reason)
     draft.story.tell(
         Stage.DECISION, vm.cause_id, f"VirtualMachine/{vm.name}", "Unplaceable", reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from frota.controllers.build import left_disk
 from frota.controllers.draft import Draft
@@ -59,9 +60,11 @@ def judge_hosts(draft: Draft, fence: Fence, witness: Witness, new_cause: Callabl
             busy=_busy(draft, left),
             haunted=frozenset(item.host for item in left),
             witness=witness.sees(),
+            calm_since=draft.calm_since,
         )
         found = judge(draft.hosts, around, draft.spec.policy, draft.now)
         draft.storm, draft.probe, draft.kill = found.storm, found.probe, found.kill
+        draft.calm_since = inf if found.storm else min(draft.calm_since, draft.now)
         if not found.changed:
             draft.wake_at(found.again_at)
             break

@@ -27,7 +27,8 @@ class Surroundings:
 
     ``busy`` are the hosts that still hold VMs or copies that keep them from Maintenance
     or Removed; ``haunted`` those that still show copies which must be ended before they
-    may serve again. ``witness`` is None where none is configured.
+    may serve again. ``witness`` is None where none is configured. ``calm_since`` is when the
+    last storm was over, infinity if there was one at the last look.
     """
 
     views: Mapping[str, HostView]
@@ -35,6 +36,7 @@ class Surroundings:
     busy: frozenset[str] = frozenset()
     haunted: frozenset[str] = frozenset()
     witness: bool | None = None
+    calm_since: float = -inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Judgement:
     """``changed`` hosts replace the old records. ``probe`` and ``kill`` name hosts whose
     death is to be looked for, or brought about. ``again_at`` is the next time at which the
     answer can differ although nothing happens. ``storm`` is empty, or says why
-    silence is not believed now; ``frozen`` means that nothing may be moved either."""
+    silence is not believed now."""
 
     changed: tuple[Host, ...] = ()
     probe: tuple[str, ...] = ()
@@ -153,8 +155,10 @@ class _Court:
             return self._to(host, S.ISOLATED, f"silent for {timers.isolated:g} s")
         if host.state is S.ISOLATED:
             # The record may be older than this process: it must have seen the silence itself.
-            grace_over = max(host.since, view.last_seen + timers.isolated) + timers.isolation_grace
-            if not self._at(grace_over):
+            # And those that a storm silenced do not all come back in the same second.
+            calm = min(self.around.calm_since, self.now)
+            silent = max(host.since, view.last_seen + timers.isolated, calm)
+            if not self._at(silent + timers.isolation_grace):
                 return host
             if self.storm:
                 # Nothing that ends a storm is sure to be seen: a witness that answers again,
