@@ -2,8 +2,9 @@
 
 Two tests, the cheap one first. *Roomy*: the other hosts together have places for as many
 of the most demanding VM as there are VMs. *Best fit decreasing*: the largest VM goes to the
-host that it leaves the least room on, and so on; what this places fits. What neither proves counts as not surviving: an assignment may exist that
-only a search would find, and a promise must hold without one.
+host that it leaves the least room on, and so on; what this places fits. What neither proves
+counts as not surviving: an assignment may exist that only a search would find, and a promise
+must hold without one.
 
 Free memory added up over hosts is no test at all: it may be in crumbs.
 """
