@@ -213,7 +213,7 @@ def test_one_silent_host_of_three_is_believed_and_two_are_not() -> None:
     both = look(hosts, [silent(hosts[0], 100), silent(hosts[1], 99), view(hosts[2])])
     assert "2 of 3" in both.storm
     assert not both.kill
-    assert both.again_at == NOW + T.hold  # nothing else may ever ask to look again
+    assert both.again_at == NOW + T.audit  # nothing else may ever ask to look again
     single = look(hosts[1:], [silent(hosts[1], 99), view(hosts[2])])
     assert not single.storm
     assert single.kill == ("b",)

@@ -163,7 +163,7 @@ class _Court:
             if self.storm:
                 # Nothing that ends a storm is sure to be seen: a witness that answers again,
                 # a power controller that can be asked once more.
-                self.again_at = min(self.again_at, self.now + timers.hold)
+                self.again_at = min(self.again_at, self.now + timers.audit)
                 return host
             return self._to(
                 host, S.FENCING, f"silent for {timers.isolation_grace:g} s after isolation"
