@@ -267,7 +267,10 @@ def _apply(draft: Draft, name: str, members: Sequence[Vm], change: Change, gener
     goals = Counter(dict(change.arrive))
     leave = dict(change.leave)
     there: dict[int, list[Vm]] = {host: [] for host in leave}
+    left, moved = {draft.ledger.names[host] for host in leave}, draft.place
     for vm in members:
+        if vm.host not in left and vm.name not in moved:
+            continue
         host = draft.host_of(vm)
         if host in there and _in_play(draft, vm, generation):
             there[host].append(vm)
