@@ -65,8 +65,9 @@ class TwinFence:
 
     def lease_problem(self, host: str) -> str:
         """Why the lease of a host would be of no use now."""
-        site, machine = self._site, self._site.machines.get(host)
-        if not site.leases or machine is None:
+        site = self._site
+        machine = site.machines.get(host) if site.leases else None
+        if machine is None:
             return ""
         if site.controller_storage_cut:
             return "the lease storage cannot be read"
