@@ -154,16 +154,16 @@ class _Court:
                 return host
             return self._to(host, S.ISOLATED, f"silent for {timers.isolated:g} s")
         if host.state is S.ISOLATED:
+            if self.storm:
+                # Nothing that ends a storm is sure to be seen: a witness that answers again,
+                # a power controller that can be asked once more.
+                self.again_at = min(self.again_at, self.now + timers.audit)
+                return host
             # The record may be older than this process: it must have seen the silence itself.
             # And those that a storm silenced do not all come back in the same second.
             calm = min(self.around.calm_since, self.now)
             silent = max(host.since, view.last_seen + timers.isolated, calm)
             if not self._at(silent + timers.isolation_grace):
-                return host
-            if self.storm:
-                # Nothing that ends a storm is sure to be seen: a witness that answers again,
-                # a power controller that can be asked once more.
-                self.again_at = min(self.again_at, self.now + timers.audit)
                 return host
             return self._to(
                 host, S.FENCING, f"silent for {timers.isolation_grace:g} s after isolation"
