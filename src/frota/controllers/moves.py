@@ -13,7 +13,7 @@ from frota.model.decision import Stage
 from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
 from frota.model.policy import RebalanceMode
-from frota.model.vm import Operation, Verb, VmState
+from frota.model.vm import Operation, Verb, Vm, VmState
 from frota.planners.placement.drain import BLOCKED, plan_drain
 from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
@@ -25,7 +25,7 @@ from frota.planners.placement.starts import (
     reason_of_refusal,
     waiting,
 )
-from frota.planners.placement.throttle import admit
+from frota.planners.placement.throttle import MOVES, admit
 
 NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
@@ -145,6 +145,7 @@ def drain(draft: Draft, new_id: NewId) -> None:
     admitted, _ = admit(steps, snapshot, voluntary=False)
     for step in admitted:
         begin(draft, step, new_id, draft.hosts[step.src].cause_id)
+    draft.emptying = bool(steps) and any(_leaving(vm) for vm in draft.vms.values())
     for refusal in refusals:
         vm = draft.vms[refusal.subject]
         reason = f"{refusal.reason}: {refusal.message}"
@@ -154,6 +155,11 @@ def drain(draft: Draft, new_id: NewId) -> None:
             draft.story.tell(
                 Stage.DECISION, cause, f"VirtualMachine/{vm.name}", refusal.reason, reason
             )
+
+
+def _leaving(vm: Vm) -> bool:
+    operation = vm.operation
+    return operation is not None and operation.verb in MOVES and not operation.voluntary
 
 
 def _unblock(draft: Draft, refusals: Iterable[Refusal]) -> None:
@@ -181,7 +187,7 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
     if failover_pending(draft):
         agenda.drop()
         return False
-    if _respects_hands(draft, agenda):
+    if _respects_hands(draft, agenda) or draft.emptying:
         return False
     moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):

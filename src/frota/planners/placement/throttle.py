@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from frota.model.availability import Level
@@ -13,7 +13,7 @@ from frota.model.vm import Verb, Vm, VmState
 from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.survival import survives_any_host
 
-_MOVES = frozenset({Verb.LIVE, Verb.COLD})
+MOVES = frozenset({Verb.LIVE, Verb.COLD})
 
 
 def admit(
@@ -34,7 +34,7 @@ def admit(
     while progress:  # one that was let in may open the gate for one before it
         progress = False
         for step in [step for step in waiting if step.layer == first]:
-            waiting[step] = gate.closed_to(step)
+            waiting[step] = gate.closed_to(step, waiting)
             if not waiting[step]:
                 del waiting[step]
                 gate.let_in(step)
@@ -61,7 +61,7 @@ class _Gate:
             operation = vm.operation
             if operation is not None:
                 self._busy_sets.add(vm.set)
-                if operation.verb in _MOVES:
+                if operation.verb in MOVES:
                     self._count(vm, operation.src, operation.dst)
 
     def _count(self, vm: Vm, src: str, dst: str) -> None:
@@ -81,13 +81,13 @@ class _Gate:
         self._busy_sets.add(vm.set)
         self._moved[vm.name] = replace(vm, host=step.dst)
 
-    def closed_to(self, step: Step) -> str:
-        """Why a move may not begin now; empty when it may."""
+    def closed_to(self, step: Step, others: Iterable[Step]) -> str:
+        """Why a move may not begin now; empty when it may. ``others`` wait with it."""
         vm = self._snapshot.vms[step.vm]
         why = self._limit(step, vm) or self._quorum(vm)
         if not why and not self._ledger.fits(self._ledger.index[step.dst], vm.size):
             why = f"waits for room on {step.dst}"
-        if not why and self._voluntary and self._less_even(step, vm):
+        if not why and self._voluntary and self._too_early(step, vm, others):
             why = "waits until another member of its set has gone first"
         if not why and self._voluntary and not self._leaves_survival(step, vm):
             why = "would leave the group unable to lose a host"
@@ -118,14 +118,24 @@ class _Gate:
             return f"{well} of {len(members)} control-plane members are ready, {needed} needed"
         return ""
 
-    def _less_even(self, step: Step, vm: Vm) -> bool:
-        """Whether the move, were it the only one, would leave the set less even.
+    def _too_early(self, step: Step, vm: Vm, others: Iterable[Step]) -> bool:
+        """Whether the move, were it the only one, would leave the set less even; or as even
+        as it is while another member waits whose move would help."""
+        gain = self._gain(step)
+        if gain or step.dst == vm.home:
+            return gain < 0
+        vms = self._snapshot.vms
+        return any(vms[other.vm].set == vm.set and self._gain(other) > 0 for other in others)
 
-        A swap by way of a third host does so for a while, and is let pass.
+    def _gain(self, step: Step) -> int:
+        """Above 0 when the move makes its set more even, below when less.
+
+        A swap by way of a third host makes it less even for a while, and is let pass.
         """
+        vm = self._snapshot.vms[step.vm]
         spread = self._snapshot.sets.get(vm.set)
         if spread is None or step.final or vm.transit:
-            return False
+            return 1
         ledger = self._ledger
         src, dst = ledger.index[step.src], ledger.index[step.dst]
         counts, racks = ledger.counts[vm.set], ledger.rack_counts[vm.set]
@@ -133,8 +143,8 @@ class _Gate:
         if Level.RACK in spread.levels and from_rack != to_rack:
             gap = racks[from_rack] - racks.get(to_rack, 0)
             if gap != 1:
-                return gap < 1
-        return Level.HOST in spread.levels and counts[src] - counts.get(dst, 0) < 1
+                return gap - 1
+        return counts[src] - counts.get(dst, 0) - 1 if Level.HOST in spread.levels else 0
 
     def _leaves_survival(self, step: Step, vm: Vm) -> bool:
         """Whether the group can lose a host after the move, if it could before.
@@ -158,7 +168,7 @@ class _Gate:
         under_way = (
             replace(vm, host=vm.operation.dst, operation=None, state=VmState.RUNNING)
             for vm in self._snapshot.vms.values()
-            if vm.operation is not None and vm.operation.verb in _MOVES
+            if vm.operation is not None and vm.operation.verb in MOVES
         )
         return [*under_way, *self._moved.values()]
 
