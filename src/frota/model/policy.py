@@ -68,5 +68,5 @@ class Policy:
     brake_least: int = 10  # plans of this many moves, or deletions, are never braked
     preempt: bool = False  # restart may push out VMs of lower priority
     cold_rebalance: bool = False  # pinned and cold VMs may be moved by stop and start
-    work_limit: float = 2.0  # deterministic solver work for the exact step
+    work_limit: float = 2.0  # of the exact search: counted work, about seconds of one core
     lease_usable: bool = False  # hosts fence themselves by lease
