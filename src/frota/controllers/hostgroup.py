@@ -154,6 +154,8 @@ class HostGroupController:
         forget_former(draft)
         if touched or not self._rest.holds(draft):
             self._plan(draft)
+            if draft.begun and leftovers(draft.vms, draft.hosts, draft.views) != left:
+                draft.wake_at(now)  # a fresh start makes older copies of its VM stale
         draft.wake_at(self._rest.until)
         kills = self._kills.plan(left, outcomes, draft)
         try:
@@ -174,8 +176,8 @@ class HostGroupController:
         if not self._config.holds((*draft.hosts.values(), *draft.sets.values())):
             declare.expand_sets(draft)
         declare.adopt_domains(draft)
-        declare.declare_population(draft, self._new_id)
         declare.forget_idle(draft)
+        declare.declare_population(draft, self._new_id)
         moves.stop_unwanted(draft, self._new_id)
         moves.start_waiting(draft, self._new_id)
         started = draft.begun

@@ -9,6 +9,7 @@ from math import inf
 from frota.controllers import brake
 from frota.controllers.draft import Draft
 from frota.controllers.same import Same
+from frota.model.availability import Blocker
 from frota.model.decision import Stage
 from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
@@ -29,6 +30,7 @@ from frota.planners.placement.throttle import MOVES, admit
 
 NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
+_PASSING = frozenset({Blocker.COOLDOWN_OR_THROTTLE, Blocker.MOVE_FAILING})
 _STOPPABLE = frozenset({VmState.RUNNING, VmState.STOPPED})
 
 
@@ -140,12 +142,10 @@ def drain(draft: Draft, new_id: NewId) -> None:
     if any(host.state is HostState.DRAINING for host in draft.hosts.values()):
         steps, refusals = plan_drain(snapshot, Ledger(snapshot))
     _unblock(draft, refusals)
-    if not steps and not refusals:
-        return
     admitted, _ = admit(steps, snapshot, voluntary=False)
     for step in admitted:
         begin(draft, step, new_id, draft.hosts[step.src].cause_id)
-    draft.emptying = bool(steps) and any(_leaving(vm) for vm in draft.vms.values())
+    draft.emptying = any(_leaving(vm) for vm in draft.vms.values())
     for refusal in refusals:
         vm = draft.vms[refusal.subject]
         reason = f"{refusal.reason}: {refusal.message}"
@@ -192,8 +192,21 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
     moving = any(vm.operation and vm.operation.voluntary for vm in draft.vms.values())
     if agenda.steps and (agenda.basis != _basis(draft) or not _still_true(agenda.steps, draft)):
         agenda.drop()
-    if not agenda.steps and (moving or not _planned(draft, agenda, new_id)):
+    if agenda.steps:
+        begun = _carry_on(draft, agenda, new_id, moving=moving)
+        if begun or moving or not agenda.steps:
+            return begun
+        agenda.drop()  # nothing of it may begin as things are: plan anew
+    if moving or not _planned(draft, agenda, new_id):
         return False
+    if _carry_on(draft, agenda, new_id, moving=False):
+        return True
+    agenda.drop()
+    return _single(draft, agenda, new_id)
+
+
+def _carry_on(draft: Draft, agenda: Agenda, new_id: NewId, *, moving: bool) -> bool:
+    """Begin what may begin of the agenda now; whether anything did."""
     admitted, _ = admit(_open_steps(agenda, moving=moving), draft.snapshot(), voluntary=True)
     for step in admitted:
         begin(draft, step, new_id, agenda.cause_id, voluntary=True)
@@ -201,9 +214,6 @@ def rebalance(draft: Draft, agenda: Agenda, new_id: NewId) -> bool:
     if admitted and agenda.approval:
         brake.use_approval(draft, agenda.approval, agenda.cause_id)
         agenda.approval = ""
-    if agenda.steps and not admitted and not moving:
-        agenda.drop()  # nothing of it may begin as things are
-        return _single(draft, agenda, new_id)
     return bool(admitted)
 
 
@@ -323,7 +333,10 @@ def _rested_at(draft: Draft) -> float:
 
 
 def wake_for_retries(draft: Draft) -> None:
-    """Come back when the next failed start, stop or move may be tried again."""
+    """Come back when the next failed start, stop or move may be tried again, and when
+    members that keep their set uneven by resting have rested."""
     for vm in draft.vms.values():
         if vm.operation is None and vm.retry_at > draft.now:
             draft.wake_at(vm.retry_at)
+    if any(verdict.blocker in _PASSING for verdict in draft.verdicts.values()):
+        draft.wake_at(_rested_at(draft))

@@ -99,6 +99,8 @@ def settle(
                     overdue.append(operation.id)
                 else:
                     again_at = min(again_at, deadline)
+            if new is not None and new.operation is None and _troubled(new, snapshot):
+                new = _resting(new, snapshot, views)
         if new is None:
             gone.append(vm.name)
             continue
@@ -109,6 +111,12 @@ def settle(
             if patient > snapshot.now:
                 again_at = min(again_at, patient)
     return Findings(tuple(changed), tuple(gone), tuple(settled), tuple(overdue), again_at)
+
+
+def _troubled(vm: Vm, snapshot: Snapshot) -> bool:
+    """Whether a VM rests on a host that is silent or dead."""
+    host = snapshot.hosts.get(vm.host)
+    return host is not None and (host.state in _UNSURE or host.state in _DEAD)
 
 
 def _timeout(operation: Operation, timers: Timers) -> float:
