@@ -25,9 +25,10 @@ class ClusterView:
     ``answers``: its API server answers now. ``last_seen``: when it did last, in seconds of
     the caller's clock. ``complete``: every watched kind it serves was listed, and the
     watches keep up; otherwise what is missing from ``objects`` may be there. ``objects``:
-    those that carry the membership label of Frota, whole, with managedFields. ``absent``:
-    watched kinds that the cluster does not serve (no CRD). ``serial`` grows with every
-    change of ``objects``. ``error``: why it does not answer, in words, without secrets.
+    those that carry ``MEMBERSHIP_LABEL``, whatever its value (the sets of others are seen
+    too), whole, with managedFields. ``absent``: watched kinds that the cluster does not
+    serve (no CRD). ``serial`` grows with every change of ``objects``. ``error``: why it does
+    not answer, or why ``objects`` is not complete, in words, without secrets.
     """
 
     cluster: str
@@ -47,7 +48,8 @@ class Change:
 
     ``uid`` and ``revision`` (resourceVersion) are what was seen when it was planned; the
     change is refused when the object is another one by now (``uid``) or was written since
-    (``revision``). Empty: whatever is there, or nothing.
+    (``revision``). Empty: whatever is there, or nothing. ``foreground``: an object that is
+    deleted stays until all that it owns is gone.
     """
 
     key: ObjectKey
@@ -55,6 +57,7 @@ class Change:
     uid: str = ""
     revision: str = ""
     take_over: bool = False  # force: fields that others manage become Frota's
+    foreground: bool = False
 
 
 @dataclass(frozen=True, slots=True)

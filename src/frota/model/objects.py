@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 
 Object = Mapping[str, Any]
 
+# The label of what belongs to an ApplySet (KEP-3659); its value is the set's id.
+MEMBERSHIP_LABEL = "applyset.kubernetes.io/part-of"
+FIELD_MANAGER = "frota"  # of server-side apply
+
 
 class ObjectKey(NamedTuple):
     """Which object: the same in every version of its API group. ``group`` is empty for the
