@@ -74,6 +74,11 @@ def test_a_control_plane_shrinks_one_by_one_and_keeps_its_quorum() -> None:
     assert not found([three], group(map(host, "abc"), [spread], leaving)).unwanted
     hurt = [replace(v, state=VmState.UNMONITORED) if n < 3 else v for n, v in enumerate(five)]
     assert not found([three], group(map(host, "abc"), [spread], hurt)).unwanted
+    one = role(1, "cp", CONTROL_PLANE)
+    pair = members("cp", "ab")  # down to one: the member that stays is a quorum by itself
+    assert len(found([one], group(map(host, "abc"), [spread], pair)).unwanted) == 1
+    unsure = [replace(pair[0], state=VmState.UNMONITORED), pair[1]]
+    assert not found([one], group(map(host, "abc"), [spread], unsure)).unwanted
 
 
 def test_a_role_no_longer_declared_takes_its_set_with_it() -> None:

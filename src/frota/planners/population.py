@@ -230,7 +230,7 @@ class _Case:
         if self.role.role == CONTROL_PLANE:
             running = sum(vm.state is VmState.RUNNING for vm in (*kept, *others))
             idle = [vm for vm in kept if vm.state not in _PLACED]
-            quorum = (len(kept) + len(others)) // 2 + 1
+            quorum = (len(kept) + len(others) - 1) // 2 + 1  # of those that stay
             if len(members) > len(kept) or (running - 1 < quorum and not idle and len(kept) > 1):
                 return  # one at a time, and never below its quorum
             count = 1
