@@ -34,7 +34,8 @@ bench: dev ## the table of measured figures; ARGS go to bench/run.py
 	@.venv/bin/python bench/run.py $(ARGS)
 
 soak: run ## 100,000 random fault schedules, every invariant after every event (hours)
-	@.venv/bin/frota simulate --fuzz $(or $(SCHEDULES),100000) --seed $(or $(SEED),1) --output json
+	@.venv/bin/frota simulate --fuzz $(or $(SCHEDULES),100000) --seed $(or $(SEED),1) \
+		--jobs $$(nproc 2>/dev/null || echo 1) --output json
 
 lock: dev ## bring uv.lock up to date with pyproject.toml
 	.uv/bin/uv lock

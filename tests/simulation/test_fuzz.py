@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from frota.resources.quantity import parse_duration
-from frota.simulation.fuzz import fuzz, try_schedule
+from frota.simulation.fuzz import Report, fuzz, fuzz_with, try_schedule
 from frota.simulation.schedule import HOURS, draw
 from frota.simulation.shrink import invariants_of, shrink
 
@@ -24,6 +26,15 @@ def test_schedules_hold() -> None:
 def test_the_same_seed_gives_the_same_schedule_and_run() -> None:
     assert draw(11) == draw(11) != draw(12)
     assert try_schedule(draw(11)).trace == try_schedule(draw(11)).trace
+
+
+def test_several_processes_find_what_one_finds() -> None:
+    seeds = range(40, 70)
+    shown: list[Report] = []
+    one, two = fuzz(iter(seeds)), fuzz_with(2, seeds, progress=shown.append)
+    assert (two.schedules, two.faults, two.failures) == (one.schedules, one.faults, one.failures)
+    assert two.simulated_hours == pytest.approx(one.simulated_hours)
+    assert len(shown) == 2
 
 
 def test_a_schedule_has_ten_faults_within_its_day() -> None:

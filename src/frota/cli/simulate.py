@@ -14,13 +14,14 @@ from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Cell, Terminal, printable
 from frota.cli.words import plural
 from frota.resources.errors import report
-from frota.simulation.fuzz import Report, fuzz, shrunk
+from frota.simulation.fuzz import Report, fuzz_with, shrunk
 from frota.simulation.parsing import OpenFile, parse
 from frota.simulation.play import Played, play
 from frota.simulation.scenario import Scenario
 from frota.simulation.writing import scenario_text
 
 _PROGRESS_S = 1.0
+_JOBS_MOST = 256
 
 
 def simulate(parser: ArgumentParser) -> Run:
@@ -39,6 +40,7 @@ def simulate(parser: ArgumentParser) -> Run:
     parser.add_argument("files", metavar="FILE", nargs="*", help="scenarios, or directories")
     parser.add_argument("--seed", metavar="S", type=int, help="of the world or first schedule")
     parser.add_argument("--fuzz", metavar="N", type=int, help="play N random schedules")
+    parser.add_argument("--jobs", metavar="J", type=int, default=1, help="processes for --fuzz")
     parser.add_argument("-o", "--file", metavar="FILE", help="write the smallest failure here")
     return _run
 
@@ -49,6 +51,9 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     if args.fuzz is not None:
         if args.fuzz < 1:
             raise Failure(Exit.BAD_INPUT, f"--fuzz: expected at least 1; found {args.fuzz}")
+        if not 1 <= args.jobs <= _JOBS_MOST:
+            wanted = f"expected 1 to {_JOBS_MOST} processes"
+            raise Failure(Exit.BAD_INPUT, f"--jobs: {wanted}; found {args.jobs}")
         return _fuzz(args, terminal)
     scenarios = _scenarios(args.files, terminal)
     played = []
@@ -113,7 +118,8 @@ def _data(one: Played) -> dict[str, Any]:
 
 def _fuzz(args: Namespace, terminal: Terminal) -> int:
     first = 1 if args.seed is None else args.seed
-    found = fuzz(iter(range(first, first + args.fuzz)), progress=_progress(args.fuzz, terminal))
+    seeds = range(first, first + args.fuzz)
+    found = fuzz_with(args.jobs, seeds, progress=_progress(args.fuzz, terminal))
     broken = []
     for failure in found.failures:
         terminal.note(f"schedule {failure.seed} breaks {failure.broken[0]}; making it smaller")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from typing import Any
 
 from frota.simulation.parsing import from_mapping
@@ -18,6 +19,7 @@ from frota.simulation.schedule import draw
 from frota.simulation.shrink import invariants_of, shrink
 
 _REPLAYED_EVERY = 25
+_SHARE = 25  # schedules that a process plays before it reports
 IDLE_TICKS = 20  # at the end of each; scenarios look a thousand times
 
 
@@ -40,6 +42,13 @@ class Report:
     seconds: float = 0.0
     faults: int = 0
     failures: list[Failure] = field(default_factory=list)
+
+    def add(self, part: Report) -> None:
+        """Count in what another process found."""
+        self.schedules += part.schedules
+        self.simulated_hours += part.simulated_hours
+        self.faults += part.faults
+        self.failures += part.failures
 
 
 def try_schedule(mapping: Mapping[str, Any]) -> Played:
@@ -100,3 +109,32 @@ def fuzz(
         if progress is not None:
             progress(report)
     return report
+
+
+def fuzz_with(
+    jobs: int,
+    seeds: range,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """As ``fuzz``, in several processes. The failure is that of the lowest seed, whichever
+    process was first."""
+    if jobs == 1:
+        return fuzz(iter(seeds), clock=clock, progress=progress)
+    report = Report()
+    began = clock()
+    shares = [seeds[at : at + _SHARE] for at in range(0, len(seeds), _SHARE)]
+    with get_context("spawn").Pool(jobs) as pool:
+        for part in pool.imap(_play_share, shares):
+            report.add(part)
+            report.seconds = clock() - began
+            if progress is not None:
+                progress(report)
+            if report.failures:
+                break
+    return report
+
+
+def _play_share(seeds: range) -> Report:
+    return fuzz(iter(seeds))
