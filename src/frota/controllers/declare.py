@@ -92,6 +92,7 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     snapshot = draft.snapshot()
     order = max((vm.order for vm in draft.vms.values()), default=0) + 1
     found = populate(roles, snapshot, order)
+    draft.waiting = found.waiting
     causes = _Causes(draft, new_cause)
     _brake(draft, found, causes)
     if not (found.sets or found.vms or found.gone_sets or found.unwanted):

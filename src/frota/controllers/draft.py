@@ -47,6 +47,7 @@ class Draft:
     kill: tuple[str, ...] = ()
     forget: list[str] = field(default_factory=list)
     moved_by_hand: bool = False
+    waiting: bool = False  # a role is to change once its members are in another state
     emptying: bool = False  # VMs are leaving hosts that drain, and need the room for it
     begun: int = 0  # operations begun in this pass
     to_order: set[str] = field(default_factory=set)  # operations to hand to the hypervisor

@@ -189,6 +189,8 @@ class HostGroupController:
             vm.state is VmState.UNPLACEABLE for vm in draft.vms.values()
         ):
             draft.wake_at(draft.now)  # what keeps them waiting may be another thing now
+        if draft.begun and draft.waiting:
+            draft.wake_at(draft.now)  # what was begun may be what a role waits for
         moves.wake_for_retries(draft)
         self._rest.begin(draft)
         draft.again_at = seen_until

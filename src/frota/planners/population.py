@@ -40,7 +40,8 @@ class Role:
 class Population:
     """What is to change. ``sets`` and ``vms`` are new or replaced records; ``gone_sets``
     and ``unwanted`` name sets to delete and VMs to stop and delete; ``replaced`` are those of
-    the unwanted that make way for a new one, as somebody asked by name."""
+    the unwanted that make way for a new one, as somebody asked by name. ``waiting``: more is
+    to change once members of some role are in another state."""
 
     sets: list[AvailabilitySet] = field(default_factory=list)
     vms: list[Vm] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Population:
     unwanted: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    waiting: bool = False
 
     @property
     def deletions(self) -> list[str]:
@@ -162,6 +164,7 @@ class _Case:
             self.result.gone_sets.append(old.name)
             self.result.sets.append(replace(new, successor_of=""))
             return
+        self.result.waiting = True
         if len(leaving) < len(self.members[old.name]):
             return  # one is on its way out
         stuck = any(vm.state is VmState.UNPLACEABLE for vm in coming)
@@ -232,6 +235,7 @@ class _Case:
             idle = [vm for vm in kept if vm.state not in _PLACED]
             quorum = (len(kept) + len(others) - 1) // 2 + 1  # of those that stay
             if len(members) > len(kept) or (running - 1 < quorum and not idle and len(kept) > 1):
+                self.result.waiting = True
                 return  # one at a time, and never below its quorum
             count = 1
         ledger = Ledger(self.snapshot)
