@@ -58,7 +58,9 @@ def leftovers(
             continue
         for copy in view.copies.values():
             vm = vms.get(copy.vm)
-            if vm is not None and _stale(vm, name, copy, hosts):
+            if vm is None or (vm.host == name and vm.epoch == copy.epoch and copy.live):
+                continue  # where it belongs, like nearly all
+            if _stale(vm, name, copy, hosts):
                 found.append(Leftover(name, copy.vm, copy.epoch))
     return tuple(found)
 
