@@ -9,6 +9,7 @@ import pytest
 
 from frota.resources.quantity import parse_duration
 from frota.simulation.fuzz import Report, fuzz, fuzz_with, try_schedule
+from frota.simulation.parsing import from_mapping
 from frota.simulation.schedule import HOURS, draw
 from frota.simulation.shrink import invariants_of, shrink
 
@@ -44,6 +45,11 @@ def test_a_schedule_has_ten_faults_within_its_day() -> None:
         assert len(times) >= 10
         assert times == sorted(times)
         assert times[0] < HOURS * 3600
+
+
+def test_every_schedule_that_is_drawn_is_a_scenario() -> None:
+    for seed in (*range(200), 150829):  # that one befell a host before it was there
+        from_mapping("schedule", draw(seed))
 
 
 def test_a_failure_shrinks_to_what_it_needs() -> None:

@@ -124,7 +124,7 @@ class _Timeline:
         self, rng: random.Random, hosts: list[str], pools: list[str], declared: dict[str, Item]
     ) -> None:
         self.rng = rng
-        self.hosts = hosts
+        self.added = dict.fromkeys(hosts, 0.0)  # when each host is there for the first time
         self.pools = pools
         self.declared = declared
         self.items: list[tuple[float, Item]] = []
@@ -152,6 +152,11 @@ class _Timeline:
     def put(self, item: Item, delay: float = 0.0) -> None:
         """Let something happen now, or a while later."""
         self.items.append((self.now + delay, item))
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that are declared by now: time goes back when a day is full."""
+        return [name for name, at in self.added.items() if at <= self.now]
 
     def host(self) -> str:
         """One of the hosts."""
@@ -254,11 +259,11 @@ def _drain(line: _Timeline) -> None:
 
 
 def _add_host(line: _Timeline) -> None:
-    name = next((n for n in "ijklm" if n not in line.hosts), None)
+    name = next((n for n in "ijklm" if n not in line.added), None)
     if name is None:
         return
     line.put({"add-host": {"name": name, "memory": "64Gi", "cpus": 32}})
-    line.hosts.append(name)
+    line.added[name] = line.now
 
 
 def _remove_host(line: _Timeline) -> None:
