@@ -1,127 +1,29 @@
-"""Cluster: one Kubernetes cluster whose nodes are VMs (docs/kinds/Cluster.md)."""
+"""Cluster: one Kubernetes cluster, on VMs that Frota runs or anywhere else
+(docs/kinds/Cluster.md)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from frota.resources.fields import (
+    HTTPS_PATTERN,
     NETWORK_PATTERN,
+    UUID_PATTERN,
     AbsolutePath,
-    Disk,
-    GpuModel,
+    LabelKey,
+    LabelValue,
     Line,
-    Memory,
     Metadata,
     Name,
     Strict,
     by_key,
 )
-from frota.resources.hostgroup import Provider
+from frota.resources.nodepools import ControlPlane, NodePool
 
-Mobility = Literal["live", "cold", "pinned"]
-Priority = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
-
-
-class VmSize(Strict):
-    """What one VM gets."""
-
-    memory: Memory = Field(description="Memory, in whole Mi.", examples=["8Gi"])
-    cpus: int = Field(description="Virtual CPUs.", ge=1, le=4096, examples=[4])
-    disk: Disk | None = Field(
-        default=None,
-        description="Its disk, in whole Gi. Left out: as large as the image.",
-        examples=["40Gi"],
-    )
-
-
-class Gpu(Strict):
-    """GPUs that each VM gets for itself (PCI passthrough)."""
-
-    model: GpuModel = Field(description="The model, as the hosts name it.", examples=["A100"])
-    count: int = Field(default=1, description="How many for each VM.", ge=1, le=64, examples=[2])
-
-
-class SpreadOptions(Strict):
-    """How the availability set of a role spreads its VMs."""
-
-    levels: list[Literal["rack", "host"]] = Field(
-        default=["host"],
-        description="What must not be shared, from coarse to fine: [host], [rack] or "
-        "[rack, host]. A set keeps its levels until it is redeployed.",
-        min_length=1,
-        max_length=2,
-        examples=[["rack", "host"]],
-    )
-    adopt_new_domains: bool = Field(
-        default=False,
-        description="Whether VMs move to hosts and racks that were added after them.",
-        examples=[True],
-    )
-
-
-class ControlPlane(Strict):
-    """The VMs of the control plane."""
-
-    count: Literal[1, 3, 5] = Field(
-        description="How many: odd, so that a majority survives.", examples=[3]
-    )
-    vm_size: VmSize = Field(
-        description="What each VM gets.", examples=[{"memory": "8Gi", "cpus": 4, "disk": "40Gi"}]
-    )
-    priority: Priority = Field(
-        default=1000,
-        description="Who starts first when room is short: the higher.",
-        examples=[2000],
-    )
-    mobility: Mobility = Field(
-        default="live",
-        description="live: may migrate; cold: may be stopped and started elsewhere; pinned: stays.",
-        examples=["cold"],
-    )
-    availability_set: SpreadOptions = Field(
-        default=SpreadOptions(),
-        description="How its VMs are spread.",
-        examples=[{"levels": ["rack", "host"]}],
-    )
-
-
-def _mobility(earlier: dict[str, Any]) -> Mobility:
-    return "pinned" if earlier.get("gpu") else "live"
-
-
-class NodePool(Strict):
-    """Worker VMs of one size."""
-
-    name: Name = Field(
-        description="The pool's name; control-plane and cp are taken.", examples=["gpu"]
-    )
-    count: int = Field(description="How many VMs.", ge=0, le=10_000, examples=[4])
-    vm_size: VmSize = Field(
-        description="What each VM gets.", examples=[{"memory": "64Gi", "cpus": 16}]
-    )
-    gpu: Gpu | None = Field(
-        default=None,
-        description="GPUs of each VM. Left out: none.",
-        examples=[{"model": "A100", "count": 1}],
-    )
-    priority: Priority = Field(
-        default=0,
-        description="Who starts first when room is short: the higher.",
-        examples=[100],
-    )
-    mobility: Mobility = Field(
-        default_factory=_mobility,
-        description="live: may migrate; cold: may be stopped and started elsewhere; pinned: stays. "
-        "Left out: live, or pinned for a pool with GPUs, which cannot migrate live.",
-        examples=["cold"],
-    )
-    availability_set: SpreadOptions = Field(
-        default=SpreadOptions(),
-        description="How its VMs are spread.",
-        examples=[{"levels": ["host"]}],
-    )
+Function = Literal["training", "inference", "experimentation"]
+EnvironmentName = Literal["dev", "staging", "prod"]
 
 
 class CloudInit(Strict):
@@ -171,29 +73,110 @@ class VmTemplate(Strict):
     )
 
 
+class Kubeconfig(Strict):
+    """How the cluster's API server is reached."""
+
+    path: AbsolutePath = Field(
+        description="The kubeconfig file, on the machine where Frota runs.",
+        examples=["/etc/frota/kubeconfig"],
+    )
+    context: Line | None = Field(
+        default=None,
+        description="The context in it. Left out: its current one.",
+        examples=["east-prod"],
+    )
+
+
+class Identity(Strict):
+    """The workload identity of this one cluster; no other cluster has it."""
+
+    client_id: Annotated[str, Field(pattern=UUID_PATTERN, max_length=36)] = Field(
+        description="The client id that service accounts of the workloads are given.",
+        examples=["11111111-2222-3333-4444-555555555555"],
+    )
+    issuer: Annotated[str, Field(pattern=HTTPS_PATTERN, max_length=1024)] | None = Field(
+        default=None,
+        description="The cluster's own issuer of service account tokens.",
+        examples=["https://oidc.example/east-prod/"],
+    )
+
+
+class Telemetry(Strict):
+    """Who reads metrics in this cluster."""
+
+    namespace: Name = Field(
+        default="monitoring",
+        description="The namespace from which metrics are scraped.",
+        examples=["kube-system"],
+    )
+
+
+class Dns(Strict):
+    """Who answers DNS in this cluster."""
+
+    namespace: Name = Field(
+        default="kube-system", description="Its namespace.", examples=["kube-system"]
+    )
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={"k8s-app": "kube-dns"},
+        description="The labels of its pods.",
+        examples=[{"k8s-app": "kube-dns"}],
+    )
+
+
 class ClusterSpec(Strict):
     """What a Cluster declares."""
 
-    provider: Provider = Field(
-        description="libvirt or twin, the same as its host group's. Never changes.",
+    provider: Literal["libvirt", "twin", "kubeconfig"] = Field(
+        description="libvirt: Frota runs its VMs; kubeconfig: it is there already; twin: "
+        "simulated, with VMs on simulated hosts, or without a hostGroup as an API server "
+        "alone. Never changes.",
         examples=["twin"],
     )
-    host_group: Name = Field(
-        description="The HostGroup whose hosts run the VMs. Never changes.", examples=["plant-east"]
+    fleet: Name | None = Field(
+        default=None,
+        description="The Fleet it is a member of. Required with kubeconfig.",
+        examples=["acme"],
     )
-    function: Literal["training", "inference", "experimentation"] | None = Field(
-        default=None, description="What the cluster is for.", examples=["inference"]
+    host_group: Name | None = Field(
+        default=None,
+        description="The HostGroup whose hosts run the VMs. Required with libvirt. Never changes.",
+        examples=["plant-east"],
     )
-    environment: Literal["dev", "staging", "prod"] | None = Field(
-        default=None, description="How serious it is.", examples=["prod"]
+    function: Function | None = Field(
+        default=None,
+        description="What the cluster is for. Required in a fleet.",
+        examples=["inference"],
     )
-    control_plane: ControlPlane = Field(
-        description="The VMs of the control plane.",
+    environment: EnvironmentName | None = Field(
+        default=None,
+        description="How serious it is. Required in a fleet.",
+        examples=["prod"],
+    )
+    region: Name | None = Field(
+        default=None,
+        description="Where it is: a region of its fleet. Required where the fleet has regions.",
+        examples=["east"],
+    )
+    kubeconfig: Kubeconfig | None = Field(
+        default=None,
+        description="How its API server is reached. Required with kubeconfig and delivery push.",
+        examples=[{"path": "/etc/frota/kubeconfig", "context": "east-prod"}],
+    )
+    delivery: Literal["push", "pull"] = Field(
+        default="push",
+        description="push: Frota writes to its API server; pull: an agent in it fetches "
+        "signed bundles, and nobody else holds its credentials.",
+        examples=["pull"],
+    )
+    control_plane: ControlPlane | None = Field(
+        default=None,
+        description="The VMs of the control plane. Required with a hostGroup.",
         examples=[{"count": 3, "vmSize": {"memory": "8Gi", "cpus": 4}}],
     )
     node_pools: list[NodePool] = Field(
         default=[],
-        description="The pools of worker VMs.",
+        description="The pools of worker nodes.",
         max_length=1000,
         json_schema_extra=by_key("name"),
         examples=[[{"name": "web", "count": 4, "vmSize": {"memory": "16Gi", "cpus": 4}}]],
@@ -203,10 +186,25 @@ class ClusterSpec(Strict):
         description="How a VM is built. Required with libvirt.",
         examples=[{"image": "/srv/frota/images/node.qcow2", "network": "default"}],
     )
+    identity: Identity | None = Field(
+        default=None,
+        description="The workload identity of this cluster. Left out: its workloads have none.",
+        examples=[{"clientId": "11111111-2222-3333-4444-555555555555"}],
+    )
+    telemetry: Telemetry = Field(
+        default=Telemetry(),
+        description="Who reads metrics in this cluster.",
+        examples=[{"namespace": "kube-system"}],
+    )
+    dns: Dns = Field(
+        default=Dns(),
+        description="Who answers DNS in this cluster.",
+        examples=[{"namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}],
+    )
 
 
 class Cluster(Strict):
-    """A Kubernetes cluster on VMs: its control plane, its node pools, one set for each."""
+    """A Kubernetes cluster: a member of a fleet, or VMs on a host group, or both."""
 
     api_version: Literal["frota.dev/v1alpha1"] = Field(
         description="The version of this form.", examples=["frota.dev/v1alpha1"]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frota.resources import cluster_rules, fleet_rules, hostgroup_rules
+from frota.resources import cluster_rules, hostgroup_rules, plant_rules
 from frota.resources.building import Document
 from frota.resources.errors import Problem, in_order_beside
 from frota.resources.fields import Strict
 from frota.resources.findings import text
-from frota.resources.fleet import Draft, Fleet, by_name
 from frota.resources.reading import read
+from frota.resources.together import Draft, Together, by_name
 from frota.resources.validation import check
 
 _RULES = {"HostGroup": hostgroup_rules.RULES, "Cluster": cluster_rules.RULES}
@@ -60,21 +60,21 @@ def load(files: Sequence[tuple[str, str]], known: Iterable[Mapping[str, Any]] = 
             place = (document.file, document.mark[0])
             resources.append(Resource(draft.kind, draft.name, draft.value, model, *place))
     complete = all(reading.complete for reading in readings)
-    said = list(_said(Fleet(tuple(drafts), by_name(known), complete)))
+    said = list(_said(Together(tuple(drafts), by_name(known), complete)))
     # A rule that stumbles over what is already said to be wrong adds nothing.
     wrong = in_order_beside(problems, (problem for problem, warning in said if not warning))
     warnings = in_order_beside((), (problem for problem, warning in said if warning))
     return Loaded(() if wrong else tuple(resources), wrong, warnings)
 
 
-def _said(fleet: Fleet) -> Iterable[tuple[Problem, bool]]:
+def _said(together: Together) -> Iterable[tuple[Problem, bool]]:
     """What all rules say, and whether it is a warning only."""
-    for draft in fleet.drafts:
+    for draft in together.drafts:
         for rule in _RULES.get(draft.kind, ()):
             for finding in rule(draft.value):
                 yield draft.problem(finding), finding.warning
-    for fleet_rule in fleet_rules.RULES:
-        for draft, finding in fleet_rule(fleet):
+    for across in plant_rules.RULES:
+        for draft, finding in across(together):
             yield draft.problem(finding), finding.warning
 
 

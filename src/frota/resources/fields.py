@@ -38,6 +38,16 @@ LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 ADDRESS_PATTERN = r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
 NETWORK_PATTERN = r"^(bridge:)?[A-Za-z0-9][A-Za-z0-9._-]*$"
 ENV_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+RESOURCE_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+HTTPS_PATTERN = r"^https://[A-Za-z0-9][^\s\x00-\x1f]*$"
+DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
+IMAGE_PATTERN = r"^[a-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}$"
+SOURCE_PATTERN = r"^(https?|az|abfss|s3|gs|hf|oci|pvc|file)://[^\s\x00-\x1f]+$"
+STORE_PATTERN = r"^(https|az|file)://[^\s\x00-\x1f]+$"
+CIDR_PATTERN = r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
+SUBJECT_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.:@/ ]*[A-Za-z0-9])?$"
+AVAILABILITY_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,4})?%$"
 
 # What each pattern asks for, in words that fit after "expected".
 PATTERN_WORDS = {
@@ -53,6 +63,16 @@ PATTERN_WORDS = {
     ADDRESS_PATTERN: "an address and port such as 10.0.0.254:53",
     NETWORK_PATTERN: "a libvirt network such as default, or a bridge such as bridge:br0",
     ENV_PATTERN: "the name of an environment variable",
+    RESOURCE_PATTERN: "a Kubernetes resource such as nvidia.com/gpu",
+    UUID_PATTERN: "a client id such as 11111111-2222-3333-4444-555555555555",
+    HTTPS_PATTERN: "a URL such as https://oidc.example/east/",
+    DIGEST_PATTERN: "a digest: sha256: and 64 digits 0-9, a-f",
+    IMAGE_PATTERN: "an image by its digest, registry.example/name@sha256: and 64 digits 0-9, a-f",
+    SOURCE_PATTERN: "a place such as az://models/llama-8b or https://store.example/llama-8b",
+    STORE_PATTERN: "a store such as file:///srv/frota/bundles or https://acme.blob.example/frota",
+    CIDR_PATTERN: "a network such as 10.1.2.0/24",
+    SUBJECT_PATTERN: "a group as the clusters know it, such as ml-oncall or its object id",
+    AVAILABILITY_PATTERN: "a share such as 99.9%",
 }  # fmt: skip
 
 

@@ -19,15 +19,40 @@ Schema = dict[str, Any]
 
 GROUP, VERSION = API_VERSION.split("/")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_PLURALS = {"HostGroup": "hostgroups", "Cluster": "clusters"}
-_SHORT_NAMES = {"HostGroup": ["hg"], "Cluster": ["fcl"]}
+_PLURALS = {
+    "HostGroup": "hostgroups",
+    "Fleet": "fleets",
+    "Cluster": "clusters",
+    "Team": "teams",
+    "InferenceService": "inferenceservices",
+    "TrainingJob": "trainingjobs",
+}
+_SHORT_NAMES = {
+    "HostGroup": ["hg"],
+    "Fleet": ["fl"],
+    "Cluster": ["fcl"],
+    "Team": ["ftm"],
+    "InferenceService": ["fis"],
+    "TrainingJob": ["ftj"],
+}
 _COLUMNS = {
     "HostGroup": (("Provider", ".spec.provider"),),
+    "Fleet": (("Drift", ".spec.delivery.drift"),),
     "Cluster": (
+        ("Fleet", ".spec.fleet"),
         ("Host Group", ".spec.hostGroup"),
         ("Function", ".spec.function"),
         ("Environment", ".spec.environment"),
+        ("Region", ".spec.region"),
     ),
+    "Team": (("Fleet", ".spec.fleet"),),
+    "InferenceService": (
+        ("Team", ".spec.team"),
+        ("Model", ".spec.model.name"),
+        ("Version", ".spec.model.version"),
+        ("Traffic", ".spec.traffic.mode"),
+    ),
+    "TrainingJob": (("Team", ".spec.team"), ("Queue", ".spec.queue")),
 }
 _NOT_STRUCTURAL = ("additionalProperties", "propertyNames", "examples")
 _VALUES = ("default", "examples", "enum")  # keys whose values are no schemas

@@ -10,20 +10,20 @@ from typing import Any
 from frota.resources.cluster_rules import roles
 from frota.resources.errors import Path, one_of
 from frota.resources.findings import Finding, at, entries, number, text
-from frota.resources.fleet import Draft, Fleet
 from frota.resources.quantity import format_bytes
 from frota.resources.room import Room, declared_rooms, largest, need_of
+from frota.resources.together import Draft, Together
 
 Said = Iterator[tuple[Draft, Finding]]
-FleetRule = Callable[[Fleet], Iterable[tuple[Draft, Finding]]]
+Across = Callable[[Together], Iterable[tuple[Draft, Finding]]]
 
 _NAME: Path = ("metadata", "name")
 
 
-def names_once(fleet: Fleet) -> Said:
+def names_once(together: Together) -> Said:
     """One document of each kind and name."""
     first: dict[tuple[str, str], Draft] = {}
-    for draft in fleet.drafts:
+    for draft in together.drafts:
         if not draft.name:
             continue
         before = first.setdefault((draft.kind, draft.name), draft)
@@ -34,11 +34,11 @@ def names_once(fleet: Fleet) -> Said:
             yield draft, Finding(_NAME, f"each {draft.kind} once", found)
 
 
-def sets_once(fleet: Fleet) -> Said:
+def sets_once(together: Together) -> Said:
     """Set names and VM names, CLUSTER-ROLE, are unique over all clusters."""
     owners: dict[str, str] = {}
-    drafts = {draft.name: draft for draft in fleet.drafted("Cluster")}
-    for name, cluster in fleet.every("Cluster").items():
+    drafts = {draft.name: draft for draft in together.drafted("Cluster")}
+    for name, cluster in together.every("Cluster").items():
         for path, set_name, prefix, _ in roles(cluster):
             for word in sorted({set_name, prefix}):
                 owner = owners.setdefault(word, name)
@@ -48,11 +48,11 @@ def sets_once(fleet: Fleet) -> Said:
                     yield drafts[name], Finding(place, "set and VM names of its own", found)
 
 
-def uris_once(fleet: Fleet) -> Said:
+def uris_once(together: Together) -> Said:
     """No libvirt is managed twice, in one group or in two."""
     owners: dict[str, tuple[str, Path]] = {}
-    drafts = {draft.name: draft for draft in fleet.drafted("HostGroup")}
-    groups = fleet.every("HostGroup")
+    drafts = {draft.name: draft for draft in together.drafted("HostGroup")}
+    groups = together.every("HostGroup")
     for name, group in groups.items():
         for path, host in entries(group, "spec", "hosts"):
             uri = text(host, "uri").rstrip("/").lower()
@@ -63,11 +63,11 @@ def uris_once(fleet: Fleet) -> Said:
                 yield drafts[name], Finding((*path, "uri"), "each libvirt once", found)
 
 
-def never_changed(fleet: Fleet) -> Said:
+def never_changed(together: Together) -> Said:
     """What a stored document must keep: provider and host group. A set keeps its levels
     and its members their size until it is redeployed, which is worth a warning."""
-    for draft in fleet.drafts:
-        before = fleet.stored.get((draft.kind, draft.name))
+    for draft in together.drafts:
+        before = together.stored.get((draft.kind, draft.name))
         if before is None:
             continue
         for field in ("provider", "hostGroup"):
@@ -103,15 +103,15 @@ def _flow(words: Any) -> str:
     return f"[{', '.join(map(str, words))}]" if isinstance(words, list) else "no list"
 
 
-def host_group_exists(fleet: Fleet) -> Said:
+def host_group_exists(together: Together) -> Said:
     """A cluster names a host group that there is, of the same provider."""
-    groups = fleet.every("HostGroup")
-    for draft in fleet.drafted("Cluster"):
+    groups = together.every("HostGroup")
+    for draft in together.drafted("Cluster"):
         name = text(draft.value, "spec", "hostGroup")
         if name and name not in groups:
             names = tuple(sorted(groups))
             expected = one_of(names) if names else "the name of a HostGroup; there is none yet"
-            if fleet.complete:
+            if together.complete:
                 path: Path = ("spec", "hostGroup")
                 yield draft, Finding(path, expected, f'"{name}"', word=name, choices=names)
             continue
@@ -122,10 +122,10 @@ def host_group_exists(fleet: Fleet) -> Said:
             yield draft, Finding(("spec", "provider"), expected, f'"{provider}"')
 
 
-def disks_have_a_place(fleet: Fleet) -> Said:
+def disks_have_a_place(together: Together) -> Said:
     """Real VMs with a disk or a cloud-init seed need shared storage."""
-    groups = fleet.every("HostGroup")
-    for draft in fleet.drafted("Cluster"):
+    groups = together.every("HostGroup")
+    for draft in together.drafted("Cluster"):
         name = text(draft.value, "spec", "hostGroup")
         group, template = groups.get(name), at(draft.value, "spec", "template")
         if text(group, "spec", "provider") != "libvirt" or at(group, "spec", "storage"):
@@ -138,12 +138,12 @@ def disks_have_a_place(fleet: Fleet) -> Said:
                 break
 
 
-def vms_fit(fleet: Fleet) -> Said:
+def vms_fit(together: Together) -> Said:
     """Each VM fits at least one host when it is empty; all of a role should."""
-    groups = fleet.every("HostGroup")
+    groups = together.every("HostGroup")
     rooms = {name: declared_rooms(group) for name, group in groups.items()}
     distinct_rooms = {name: Counter(room) for name, room in rooms.items() if room is not None}
-    for draft in fleet.drafted("Cluster"):
+    for draft in together.drafted("Cluster"):
         name = text(draft.value, "spec", "hostGroup")
         distinct = distinct_rooms.get(name)
         if distinct is None:
@@ -188,15 +188,15 @@ def _too_large(path: Path, group: str, need: Room, rooms: Iterable[Room]) -> Fin
     return Finding((*path, "vmSize"), expected, bare.words())
 
 
-def groups_hold_their_clusters(fleet: Fleet) -> Said:
+def groups_hold_their_clusters(together: Together) -> Said:
     """All clusters of a group together should fit it."""
     members: dict[str, list[Any]] = {}
-    for cluster in fleet.every("Cluster").values():
+    for cluster in together.every("Cluster").values():
         members.setdefault(text(cluster, "spec", "hostGroup"), []).append(cluster)
     drafts: dict[str, Draft] = {}
-    for draft in fleet.drafted("Cluster"):
+    for draft in together.drafted("Cluster"):
         drafts.setdefault(text(draft.value, "spec", "hostGroup"), draft)
-    for name, group in fleet.every("HostGroup").items():
+    for name, group in together.every("HostGroup").items():
         rooms = declared_rooms(group) if name in drafts else None
         if rooms is None:
             continue
@@ -233,7 +233,7 @@ def _wanted(clusters: Iterable[Any]) -> Counter[str]:
     return wanted
 
 
-RULES: tuple[FleetRule, ...] = (
+RULES: tuple[Across, ...] = (
     names_once,
     sets_once,
     uris_once,
