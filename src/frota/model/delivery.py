@@ -27,8 +27,10 @@ class ClusterView:
     watches keep up; otherwise what is missing from ``objects`` may be there. ``objects``:
     those that carry ``MEMBERSHIP_LABEL``, whatever its value (the sets of others are seen
     too), whole, with managedFields. ``absent``: watched kinds that the cluster does not
-    serve (no CRD). ``serial`` grows with every change of ``objects``. ``error``: why it does
-    not answer, or why ``objects`` is not complete, in words, without secrets.
+    serve (no CRD). ``claimed``: namespaces that hold PersistentVolumeClaims, whoever made
+    them; None when that is not known. ``serial`` grows with every change of ``objects``.
+    ``error``: why it does not answer, or why ``objects`` is not complete, in words, without
+    secrets.
     """
 
     cluster: str
@@ -38,6 +40,7 @@ class ClusterView:
     version: str = ""
     objects: Mapping[ObjectKey, Object] = field(default_factory=dict)
     absent: frozenset[WatchedKind] = frozenset()
+    claimed: frozenset[str] | None = None
     serial: int = 0
     error: str = ""
 

@@ -1,0 +1,138 @@
+"""From what a cluster should have and what it shows, to what is to be done there.
+
+The plan is total: every object that is not as it should be has one item with its reason,
+whether something is done about it or not. It is safe to plan from any view: what is not
+seen is never deleted, and what is not Frota's is never written over without a person's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+from frota.compile.kubernetes.order import batches
+from frota.model.delivery import Change, ClusterView
+from frota.model.deliveryplan import (
+    DeliveryMemory,
+    DeliveryPlan,
+    DeliveryPolicy,
+    Held,
+    Item,
+)
+from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
+from frota.planners.delivery.judging import Case, judge
+from frota.planners.delivery.pruning import prune
+from frota.planners.delivery.wanted import Wanted, digest, labels_of, revision_of
+
+INCOMPLETE = "the cluster was not seen whole yet"
+
+
+def plan_delivery(
+    wanted: Wanted,
+    view: ClusterView,
+    policy: DeliveryPolicy,
+    memory: DeliveryMemory | None = None,
+    now: float = 0.0,
+) -> DeliveryPlan:
+    """Compare, and say what to do. ``memory`` is that of earlier passes over this cluster;
+    ``now`` is on the clock of its times."""
+    if not view.answers or not view.complete:
+        why = view.error or (INCOMPLETE if view.answers else "the cluster does not answer")
+        return DeliveryPlan(view.cluster, waits=why)
+    case = Case(wanted, view, policy, memory or DeliveryMemory(), now)
+    work = _Work()
+    work.compare(case)
+    held = work.delete(case)
+    items = tuple(work.items)
+    return DeliveryPlan(
+        cluster=view.cluster,
+        items=items,
+        batches=_batches(items, view.objects),
+        held=held,
+        hash=_hash(view.cluster, case, items),
+        settled=work.settled,
+        again_at=work.again_at,
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was found so far."""
+
+    items: list[Item] = field(default_factory=list)
+    settled: dict[ObjectKey, str] = field(default_factory=dict)
+    again_at: float = inf
+
+    def compare(self, case: Case) -> None:
+        """Every wanted object with the live one."""
+        memory = case.memory
+        known: Mapping[ObjectKey, str] = {}
+        if memory.wanted == case.wanted.digest:
+            known = memory.settled
+        for key in case.wanted.objects:
+            live = case.view.objects.get(key)
+            if live is not None:
+                revision = revision_of(live)
+                if revision and known.get(key) == revision:
+                    self.settled[key] = revision
+                    continue
+            verdict = judge(case, key, live)
+            if verdict.item is not None:
+                self.items.append(verdict.item)
+                self.again_at = min(self.again_at, verdict.again_at)
+            elif live is not None and revision_of(live):
+                self.settled[key] = revision_of(live)
+
+    def delete(self, case: Case) -> Held | None:
+        """What is in the set and not wanted any more."""
+        surplus = {
+            key: item
+            for key, item in case.view.objects.items()
+            if key not in case.wanted.objects
+            and labels_of(item).get(MEMBERSHIP_LABEL) == case.policy.membership
+        }
+        if not surplus:
+            return None
+        pruned = prune(case, surplus)
+        self.items += pruned.items
+        self.again_at = min(self.again_at, pruned.again_at)
+        return pruned.held
+
+
+def _batches(
+    items: tuple[Item, ...], live: Mapping[ObjectKey, Object]
+) -> tuple[tuple[Change, ...], ...]:
+    """Writes in the order of kinds, then deletions in the reverse order."""
+    writes: dict[int, Change] = {}
+    deletes: dict[int, Change] = {}
+    sent, gone = [], []
+    for item in items:
+        change = item.change
+        if change is None:
+            continue
+        if change.desired is not None:
+            writes[id(change.desired)] = change
+            sent.append(change.desired)
+        else:
+            deletes[id(live[item.key])] = change
+            gone.append(live[item.key])
+    forward = (tuple(writes[id(x)] for x in group) for group in batches(sent))
+    backward = (tuple(deletes[id(x)] for x in group) for group in reversed(batches(gone)))
+    return (*forward, *backward)
+
+
+def _hash(cluster: str, case: Case, items: tuple[Item, ...]) -> str:
+    """The name of what would be done: to which objects, from what, to what. It is the same
+    for as long as neither the wanted content nor what it would change in the cluster moves."""
+    rows = [
+        (
+            str(item.key),
+            item.action,
+            item.change.uid if item.change else "",
+            case.wanted.digests.get(item.key, ""),
+            [(diff.path, diff.found) for diff in item.diffs],
+        )
+        for item in items
+    ]
+    return digest([cluster, case.policy.membership, sorted(rows, key=lambda row: str(row[0]))])

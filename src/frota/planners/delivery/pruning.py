@@ -1,0 +1,109 @@
+"""What is deleted: only objects of this set, and many of them only with a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+
+from frota.model.delivery import Change
+from frota.model.deliveryplan import Action, Held, Item
+from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
+from frota.planners.delivery.judging import Case
+from frota.planners.delivery.retries import retry_at
+from frota.planners.delivery.wanted import digest, labels_of, revision_of, uid_of
+
+_NAMED_MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """Deletions, those that are left, and what waits for an approval."""
+
+    items: tuple[Item, ...]
+    held: Held | None = None
+    again_at: float = inf
+
+
+def prune(case: Case, surplus: Mapping[ObjectKey, Object]) -> Pruned:
+    """Delete ``surplus``: objects of the set that are not wanted any more. All of them wait
+    when there are too many, or when one would take with it what cannot be made again."""
+    going = {key: item for key, item in surplus.items() if not _leaves(item)}
+    ending = tuple(
+        Item(key, Action.LEAVE, "Ending", "is being deleted")
+        for key, item in surplus.items()
+        if _leaves(item)
+    )
+    reasons = tuple(_reasons(case, going))
+    uids = frozenset(uid_of(item) for item in going.values())
+    if reasons and not any(uids <= approval.uids for approval in case.policy.approved):
+        held = Held(_name(case, going), tuple(sorted(going)), uids, reasons)
+        why = "; ".join(reasons)
+        kept = tuple(Item(key, Action.LEAVE, "PruneHeld", why) for key in going)
+        return Pruned((*ending, *kept), held)
+    items = [_delete(case, key, item) for key, item in going.items()]
+    again_at = min((at for _, at in items), default=inf)
+    return Pruned((*ending, *(item for item, _ in items)), None, again_at)
+
+
+def _leaves(item: Object) -> bool:
+    return bool(item["metadata"].get("deletionTimestamp"))
+
+
+def _delete(case: Case, key: ObjectKey, live: Object) -> tuple[Item, float]:
+    attempt = case.memory.attempts.get(key)
+    if attempt is not None and not attempt.digest:
+        due = retry_at(attempt, case.policy)
+        if case.now < due:
+            return Item(key, Action.LEAVE, "Failed", attempt.message), due
+    # By revision too: a label that somebody changed meanwhile makes it another's object.
+    change = Change(key, None, uid_of(live), revision_of(live))
+    return Item(key, Action.PRUNE, "NotWanted", "is not declared any more", change), inf
+
+
+def _reasons(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
+    """Why these deletions must be approved; empty when they need not be."""
+    policy = case.policy
+    total = sum(
+        labels_of(item).get(MEMBERSHIP_LABEL) == policy.membership
+        for item in case.view.objects.values()
+    )
+    most = max(policy.brake_least, int(policy.brake_share * total))
+    reasons = []
+    if len(going) > most:
+        reasons.append(f"{len(going)} of {total} objects would be deleted, more than {most}")
+    reasons += _precious(case, going)
+    return reasons
+
+
+def _precious(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
+    """Deletions that take other things with them. What is in a namespace is seen only as far
+    as it is Frota's, so where claims are not known every namespace is precious."""
+    claimed = case.view.claimed
+    data = {key.namespace for key in case.view.objects if key.kind == "PersistentVolumeClaim"}
+    strange = {
+        key.namespace
+        for key, item in case.view.objects.items()
+        if labels_of(item).get(MEMBERSHIP_LABEL) != case.policy.membership
+    }
+    reasons = []
+    for key in sorted(going):
+        if key.kind == "PersistentVolumeClaim":
+            reasons.append(f"{key} holds data")
+        elif key.kind == "CustomResourceDefinition":
+            reasons.append(f"{key} takes every object of its kind with it")
+        elif key.kind == "Namespace" and not key.group:
+            if key.name in data or key.name in (claimed or ()):
+                reasons.append(f"{key} holds PersistentVolumeClaims")
+            elif key.name in strange:
+                reasons.append(f"{key} holds objects of other sets")
+            elif claimed is None:
+                reasons.append(f"{key} may hold PersistentVolumeClaims; they are not seen")
+    more = len(reasons) - _NAMED_MOST
+    return reasons[:_NAMED_MOST] + ([f"and {more} more like these"] if more > 0 else [])
+
+
+def _name(case: Case, going: Mapping[ObjectKey, Object]) -> str:
+    """The hash that an approval names: these objects, by uid, in this cluster."""
+    rows = sorted((str(key), uid_of(item)) for key, item in going.items())
+    return digest([case.view.cluster, case.policy.membership, rows])

@@ -1,0 +1,85 @@
+"""What one cluster should have, made ready for comparing: done once for each content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey, key_of
+
+# The digest of what was sent last, on the object itself. What the API server stores differs
+# from what was sent (defaults, other forms of quantities, admission): only this says whether
+# the content changed, or was only written in another way.
+APPLIED = "frota.dev/applied"
+APPLY = "frota.dev/apply"
+ONCE = "once"  # written at its creation, then left to the controllers that run it
+_DIGEST_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Objects by key in the order they came, with the digest of each and of all."""
+
+    objects: Mapping[ObjectKey, Object]
+    digests: Mapping[ObjectKey, str]
+    digest: str
+
+
+def prepare(objects: Sequence[Object], membership: str) -> Wanted:
+    """Objects ready for comparing. Raises ValueError for two of one key, and for one that
+    does not carry the membership label: it could never be pruned."""
+    by_key: dict[ObjectKey, Object] = {}
+    digests: dict[ObjectKey, str] = {}
+    for item in objects:
+        key = key_of(item)
+        if key in by_key:
+            raise ValueError(f"{key} is there twice; every object has one source")
+        if labels_of(item).get(MEMBERSHIP_LABEL) != membership:
+            raise ValueError(f"{key} does not carry {MEMBERSHIP_LABEL}: {membership}")
+        by_key[key] = item
+        digests[key] = digest(item)
+    total = digest(sorted((str(key), value) for key, value in digests.items()))
+    return Wanted(by_key, digests, total)
+
+
+def digest(value: object) -> str:
+    """A short name of a JSON value: the same for the same value, whatever its order."""
+    text = msgspec.json.encode(value, enc_hook=_plain, order="deterministic")
+    return sha256(text).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def stamped(item: Object, applied: str) -> Object:
+    """The object as it is sent: with the digest of its content."""
+    metadata = dict(item["metadata"])
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), APPLIED: applied}
+    return {**item, "metadata": metadata}
+
+
+def labels_of(item: Object) -> Mapping[str, Any]:
+    """The labels of an object; empty when it has none."""
+    return item["metadata"].get("labels") or {}
+
+
+def annotations_of(item: Object) -> Mapping[str, Any]:
+    """The annotations of an object; empty when it has none."""
+    return item["metadata"].get("annotations") or {}
+
+
+def uid_of(item: Object) -> str:
+    """The uid that the API server gave an object."""
+    return str(item["metadata"].get("uid", ""))
+
+
+def revision_of(item: Object) -> str:
+    """The resourceVersion of an object."""
+    return str(item["metadata"].get("resourceVersion", ""))
