@@ -214,6 +214,18 @@ def test_admission_warns_or_refuses_below_n_minus_one() -> None:
     assert len(planned(group(hosts, [pool("w")], lost, strict)).steps) == 1
 
 
+def test_what_strict_admission_lets_in_is_spread_though_the_batch_was_packed() -> None:
+    hosts = [host("a", memory_gib=64), host("b", memory_gib=64)]
+    small = [vm(f"s-{n}", "s", order=n, size=Size(4 * GIB, 2), priority=9) for n in range(3)]
+    large = [vm(f"l-{n}", "l", order=9 + n, size=Size(16 * GIB, 2)) for n in range(9)]
+    strict = Policy(admission=Admission.STRICT)
+    found = planned(group(hosts, [pool("s"), pool("l")], [*small, *large], strict))
+    on = {step.vm: step.dst for step in found.steps}
+    assert "AdmissionN1" in {refusal.reason for refusal in found.refusals}
+    assert len(on) == 6  # 60 GiB: what either host could hold alone
+    assert sorted(on[one.name] for one in small) == ["a", "a", "b"]
+
+
 def test_preemption_takes_the_least_important() -> None:
     hosts = [host("a", memory_gib=8), host("b", memory_gib=8)]
     vms = [

@@ -146,8 +146,30 @@ def _guarded(
             chooser.unput(snapshot.sets.get(vm.set), host, vm.size)
         places[vm.name] = (None, "AdmissionN1")
         if _survives(snapshot, queue, places, chooser.ledger.names):
-            break
+            return _spread_again(queue, places, snapshot, chooser), ()
     return places, ()
+
+
+def _spread_again(
+    queue: Sequence[Vm], places: _Places, snapshot: Snapshot, chooser: Chooser
+) -> _Places:
+    """Those that are admitted, placed as if nobody had been refused: they may have been
+    packed for the sake of others."""
+    sets = snapshot.sets
+    up = {host for _, host in chooser.by_load.all}  # the others were a last resort
+    kept = [(vm, host) for vm in queue if (host := places[vm.name][0]) in up and host is not None]
+    for vm, host in kept:
+        chooser.unput(sets.get(vm.set), host, vm.size)
+    batch = Batch([vm for vm, _ in kept], sets, chooser, snapshot.policy.work_limit)
+    found = batch.place()
+    again = {**places, **{name: (host, "") for name, host in found.items()}}
+    if len(found) == len(kept) and _survives(snapshot, queue, again, chooser.ledger.names):
+        return again
+    for vm, host in kept:
+        if vm.name in found:
+            chooser.unput(sets.get(vm.set), found[vm.name], vm.size)
+        chooser.put(sets.get(vm.set), host, vm.size)
+    return places
 
 
 def _survives(
