@@ -1,0 +1,1 @@
+"""What a fleet comes to in the words of the systems that run it. Pure."""
