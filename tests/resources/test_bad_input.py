@@ -107,7 +107,13 @@ def test_hosts_without_fence_or_lease_bring_a_warning() -> None:
     [
         ("- a", "1:1: expected a mapping with apiVersion, kind, metadata and spec; found a list"),
         ("a", '1:1: expected a mapping with apiVersion, kind, metadata and spec; found "a"'),
-        ("kind: [a]", "1:7: kind: expected one of HostGroup, Cluster; found a list"),
+        (
+            "kind: [a]",
+            (
+                "1:7: kind: expected one of HostGroup, Fleet, Cluster, Team, InferenceService, "
+                "TrainingJob; found a list"
+            ),
+        ),
     ],
 )
 def test_no_document(text: str, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from frota.resources.documents import load
 from frota.resources.kinds import WRITTEN
 from frota.resources.schema import Schema, crd, inlined, json_schema
+from tests.resources.members import job, member, pair, service
 from tests.resources.test_bad_input import CLUSTER, GROUP, REAL
 from tools.generate import END, ROOT, fields, outputs
 
@@ -140,19 +142,45 @@ def test_schemas_take_what_is_right(text: str) -> None:
     assert accepts(structural(document["kind"]), document)
 
 
+def one_of_each() -> dict[str, dict[str, Any]]:
+    documents = (*pair(), member("t", function="training"), service(), job())
+    texts = [(str(n), json.dumps(document)) for n, document in enumerate(documents)]
+    loaded = load([("g", GROUP), ("c", CLUSTER), *texts])
+    assert not loaded.problems
+    return {resource.kind: resource.document for resource in loaded.resources}
+
+
+# A field that each kind has, and a value that it refuses.
+WRONG: dict[str, tuple[str, Any]] = {
+    "HostGroup": ("provider", "other"),
+    "Cluster": ("provider", "other"),
+    "Fleet": ("environments", []),
+    "Team": ("fleet", "No"),
+    "InferenceService": ("replicas", -1),
+    "TrainingJob": ("nodes", 0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_schemas_take_one_of_each(kind: str) -> None:
+    document = one_of_each()[kind]
+    assert accepts(inlined(kind), document)
+    assert accepts(structural(kind), document)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_schemas_refuse_what_is_wrong(kind: str) -> None:
-    loaded = load([("g", GROUP), ("c", CLUSTER)])
-    document = next(r.document for r in loaded.resources if r.kind == kind)
+    document = one_of_each()[kind]
+    field, value = WRONG[kind]
     wrong = [
-        document | {"spec": {}},
-        document | {"spec": document["spec"] | {"provider": "other"}},
-        document | {"spec": document["spec"] | {"provider": None}},
+        document | {"spec": document["spec"] | {field: value}},
+        document | {"spec": document["spec"] | {field: None}},
         document | {"spec": []},
+        *([document | {"spec": {}}] if kind != "Fleet" else ()),
     ]
-    for value in wrong:
-        assert not accepts(inlined(kind), value)
-        assert not accepts(structural(kind), value)
+    for made in wrong:
+        assert not accepts(inlined(kind), made)
+        assert not accepts(structural(kind), made)
     assert not accepts(inlined(kind), document | {"other": 1})
 
 

@@ -182,7 +182,8 @@ class Application:
         if kind == CLUSTER:
             entry = self.store.get(CLUSTER, name)
             if entry is not None:
-                self._owners[name] = entry.value["spec"]["hostGroup"]
+                # A cluster whose nodes are no VMs of a host group belongs to none.
+                self._owners[name] = entry.value["spec"].get("hostGroup", "")
             return self._owners.get(name, "")
         return name.partition("/")[0] if kind != "Lease" else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from frota.cli.arguments import Run, describe
 from frota.cli.changes import Change, changes, refusals, stored_documents
@@ -82,7 +82,8 @@ def store_changes(found: Sequence[Change], terminal: Terminal) -> None:
 
 
 def _group(change: Change) -> str:
-    document: Mapping[str, dict[str, str]] = change.resource.document
+    """The host group in whose journal it stands; none for what has nothing to do with one."""
     if change.resource.kind == GROUP:
         return change.resource.name
-    return document["spec"]["hostGroup"]
+    group: str = change.resource.document["spec"].get("hostGroup", "")
+    return group

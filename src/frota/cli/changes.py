@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frota.cli.naming import CLUSTER, GROUP
+from frota.cli.naming import DECLARED, GROUP
 from frota.ports.store import Store, Write
-from frota.resources.documents import Resource
+from frota.resources.documents import Resource, filled
 
-DOCUMENTS = (GROUP, CLUSTER)
 _REMOVED = "Removed"
 _SHOWN_MOST = 8
 
@@ -55,7 +54,7 @@ class Change:
 
 def stored_documents(store: Store) -> list[Mapping[str, Any]]:
     """All documents that people wrote."""
-    return [entry.value for kind in DOCUMENTS for entry in store.list(kind)]
+    return [entry.value for kind in DECLARED for entry in store.list(kind)]
 
 
 def changes(resources: Sequence[Resource], store: Store) -> tuple[Change, ...]:
@@ -67,7 +66,8 @@ def _change(resource: Resource, store: Store) -> Change:
     entry = store.get(resource.kind, resource.name)
     if entry is None:
         return Change(resource, "created", (), 0)
-    fields = tuple(_differences("", entry.value, resource.document))
+    # A field that came with a newer Frota, left at its default, is no change.
+    fields = tuple(_differences("", filled(entry.value), resource.document))
     action = "configured" if fields else "unchanged"
     notes: tuple[str, ...] = ()
     if resource.kind == GROUP:

@@ -1,13 +1,17 @@
-"""``frota delete``: a cluster with its VMs, or an empty host group."""
+"""``frota delete``: a cluster with its VMs, an empty host group, or what a fleet declares."""
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from frota.cli.arguments import Run, describe
 from frota.cli.conditions import CONDITION
 from frota.cli.declared import as_declared
-from frota.cli.naming import CLUSTER, GROUP, SET, VM, find, group_name, kind_of
+from frota.cli.naming import CLUSTER, DECLARED, GROUP, SET, VM, find, group_name, kind_of
 from frota.cli.opening import opened, warn_when_idle
 from frota.cli.outcome import Exit, Failure
 from frota.cli.stored import records_of
@@ -16,6 +20,7 @@ from frota.cli.words import plural
 from frota.cli.writing import confirm, report, told
 from frota.controllers.records import FORMER
 from frota.ports.store import Conflict, Write
+from frota.resources.documents import load
 from frota.runtime.clock import SystemClock
 from frota.store.sqlite import SqliteStore
 
@@ -27,11 +32,12 @@ def delete(parser: ArgumentParser) -> Run:
     describe(
         parser,
         "Delete a Cluster: its VMs are stopped and deleted, and its sets with them. Or delete a "
-        "HostGroup that has no clusters and no VMs any more; the hosts themselves are left alone.",
+        "HostGroup that has no clusters and no VMs any more; the hosts themselves are left alone. "
+        "Or delete a Fleet, Team, InferenceService or TrainingJob that nothing names any more.",
         "frota delete cluster east --dry-run",
         "frota delete hostgroup plant-east",
     )
-    parser.add_argument("kind", metavar="KIND", help="cluster or hostgroup")
+    parser.add_argument("kind", metavar="KIND", help="cluster, hostgroup, fleet, team, …")
     parser.add_argument("name", metavar="NAME", help="which one")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--dry-run", action="store_true", help="say what follows; change nothing")
@@ -39,14 +45,17 @@ def delete(parser: ArgumentParser) -> Run:
 
 
 def _run(args: Namespace, terminal: Terminal) -> int:
-    kind = kind_of(args.kind, (CLUSTER, GROUP))
+    kind = kind_of(args.kind, DECLARED)
     with opened(terminal) as store:
         name = find(kind, args.name, [entry.name for entry in store.raw(kind)])
-        group, writes, text = (_cluster if kind == CLUSTER else _group)(store, name)
+        if kind != GROUP:
+            _unnamed(store, kind, name)
+        make = {CLUSTER: _cluster, GROUP: _group}.get(kind, partial(_plain, kind))
+        group, writes, text = make(store, name)
         if args.dry_run:
             report(terminal, f"{kind}/{name}", "delete", False, f"{text} (dry run)")
             return Exit.DONE
-        if kind == CLUSTER:
+        if kind != GROUP:
             terminal.note(text)
             confirm(terminal, name, yes=args.yes)
         try:
@@ -59,11 +68,38 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     return Exit.DONE
 
 
+def _unnamed(store: SqliteStore, kind: str, name: str) -> None:
+    """Refuse to take away what other documents need."""
+    every = {(of, entry.name): entry.value for of in DECLARED for entry in store.raw(of)}
+    before = frozenset(_wrong(every))
+    del every[kind, name]
+    after = [line for line in _wrong(every) if line not in before]
+    if after:
+        lines = "\nfrota: ".join(after)
+        raise Failure(Exit.REFUSED, f"{kind} {name} is needed:\nfrota: {lines}")
+
+
+def _wrong(documents: Mapping[tuple[str, str], Any]) -> Iterator[str]:
+    files = [(f"{kind}/{name}", json.dumps(value)) for (kind, name), value in documents.items()]
+    for problem in load(files).problems:
+        yield f"{problem.file}: {problem.path}: {problem.message}"
+
+
+def _plain(kind: str, store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
+    entry = store.get(kind, name)
+    if entry is None:
+        raise Failure(Exit.NOT_FOUND, f"there is no {kind} {name}")
+    return "", [Write(kind, name, None, entry.revision)], f"deleting {kind} {name}"
+
+
 def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
     entry = store.get(CLUSTER, name)
     if entry is None:
         raise Failure(Exit.NOT_FOUND, f"there is no Cluster {name}")
-    group: str = entry.value["spec"]["hostGroup"]
+    group: str = entry.value["spec"].get("hostGroup", "")
+    if not group:
+        gone = Write(CLUSTER, name, None, entry.revision)
+        return "", [gone], f"deleting cluster {name} takes it out of what Frota keeps"
     sets = {e.name for e in store.raw(SET) if e.value["cluster"] == name}
     vms = [v for v in store.raw(VM) if f"{group_name(v.name)}/{v.value['set']}" in sets]
     text = (
@@ -84,14 +120,14 @@ def _held_without(store: SqliteStore, group: str, cluster: str) -> str:
     if entry is None:
         return ""
     every = (other.value for other in store.list(CLUSTER) if other.name != cluster)
-    left = [document for document in every if document["spec"]["hostGroup"] == group]
+    left = [document for document in every if document["spec"].get("hostGroup") == group]
     now = SystemClock(store.latest()).now()
     held = as_declared(entry.value, left, records_of(store, group), now).held
     return held.plan if held is not None else ""
 
 
 def _group(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
-    clusters = [e.name for e in store.raw(CLUSTER) if e.value["spec"]["hostGroup"] == name]
+    clusters = [e.name for e in store.raw(CLUSTER) if e.value["spec"].get("hostGroup") == name]
     if clusters:
         raise Failure(
             Exit.REFUSED,

@@ -13,10 +13,14 @@ from frota.cli.conditions import by_subject
 from frota.cli.naming import (
     CLUSTER,
     DECISION,
+    FLEET,
     GROUP,
     HOST,
     IN_GROUPS,
+    JOB,
+    SERVICE,
     SET,
+    TEAM,
     VM,
     find,
     group_name,
@@ -36,12 +40,12 @@ def describe(parser: ArgumentParser) -> Run:
     """The arguments of ``frota describe``."""
     describe_command(
         parser,
-        "Show all that is known of one host, VM, set, host group or cluster, with what "
-        "belongs to it and the last lines about it in the journal.",
+        "Show all that is known of one host, VM, set, host group, cluster, fleet, team, "
+        "service or job, with what belongs to it and the last lines about it in the journal.",
         "frota describe host a",
         "frota describe set plant-east/east-control-plane",
     )
-    parser.add_argument("kind", metavar="KIND", help="host, vm, set, hostgroup or cluster")
+    parser.add_argument("kind", metavar="KIND", help="host, vm, set, hostgroup, cluster, fleet, …")
     parser.add_argument("name", metavar="NAME", help="which one")
     return _run
 
@@ -104,6 +108,16 @@ def _related(kind: str, entry: Entry, store: SqliteStore) -> dict[str, Sequence[
         owned = {(group_name(item.name), plain_name(item.name)) for item in sets}
         of_sets = [vm for vm in vms if (group_name(vm.name), vm.value["set"]) in owned]
         return {SET: sets, VM: of_sets}
+    if kind == FLEET:
+        return {
+            of: [item for item in store.raw(of) if item.value["spec"].get("fleet") == entry.name]
+            for of in (CLUSTER, TEAM)
+        }
+    if kind == TEAM:
+        return {
+            of: [item for item in store.raw(of) if item.value["spec"]["team"] == entry.name]
+            for of in (SERVICE, JOB)
+        }
     return {}
 
 

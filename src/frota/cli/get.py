@@ -9,7 +9,7 @@ from typing import Any
 from frota.cli import listing, shapes
 from frota.cli.arguments import Run, describe
 from frota.cli.conditions import by_subject
-from frota.cli.naming import DECISION, IN_GROUPS, SET, find, group_name, kind_of
+from frota.cli.naming import DECISION, GROUP, IN_GROUPS, SET, find, group_name, kind_of
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit
 from frota.cli.terminal import Terminal
@@ -23,8 +23,8 @@ def get(parser: ArgumentParser) -> Run:
     """The arguments of ``frota get``."""
     describe(
         parser,
-        "List what the store holds: hosts, vms, sets, hostgroups, clusters or decisions; with "
-        "a NAME, that one alone.",
+        "List what the store holds: hosts, vms, sets, hostgroups, clusters, fleets, teams, "
+        "services, jobs or decisions; with a NAME, that one alone.",
         "frota get hosts",
         "frota get vms --group plant-east",
         "frota get set plant-east/east-gpu --output json",
@@ -66,7 +66,7 @@ def _of_group(entry: Entry, group: str) -> bool:
         return True
     if entry.kind in IN_GROUPS:
         return group_name(entry.name) == group
-    owner: str = entry.value["spec"].get("hostGroup", entry.name)
+    owner: str = entry.name if entry.kind == GROUP else entry.value["spec"].get("hostGroup", "")
     return owner == group
 
 

@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from frota.cli.conditions import by_subject, lines
-from frota.cli.naming import CLUSTER, GROUP, HOST, SET, VM, group_name, plain_name
+from frota.cli.naming import (
+    CLUSTER,
+    FLEET,
+    GROUP,
+    HOST,
+    JOB,
+    SERVICE,
+    SET,
+    TEAM,
+    VM,
+    group_name,
+    plain_name,
+)
 from frota.cli.terminal import Cell, Terminal
 from frota.cli.words import age, mib, moment, size_text, state_cell
 from frota.model.decision import Decision
@@ -166,23 +178,77 @@ def _clusters(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
         cluster = owners.get(f"{group_name(vm.name)}/{vm.value['set']}", "")
         every[cluster] += 1
         running[cluster] += vm.value["state"] == "Running"
+    members = any("fleet" in entry.value["spec"] for entry in entries)
     rows: list[Row] = []
     for entry in entries:
         spec, name = entry.value["spec"], entry.name
-        pools = " ".join(f"{pool['name']}={pool['count']}" for pool in spec["nodePools"])
+        pools = " ".join(f"{p['name']}={p.get('count', '?')}" for p in spec["nodePools"])
         rows.append(
             (
                 name,
-                spec["hostGroup"],
+                *((spec.get("fleet", "-"), spec.get("region", "-")) if members else ()),
+                spec.get("hostGroup", "-"),
                 spec.get("function", "-"),
                 spec.get("environment", "-"),
-                str(spec["controlPlane"]["count"]),
+                str(spec.get("controlPlane", {}).get("count", "-")),
                 pools or "-",
-                f"{running[name]}/{every[name]}",
+                f"{running[name]}/{every[name]}" if "hostGroup" in spec else "-",
             )
         )
-    head = ("NAME", "GROUP", "FUNCTION", "ENVIRONMENT", "CONTROL-PLANE", "POOLS", "RUNNING")
-    return head, rows
+    fleet = ("FLEET", "REGION") if members else ()
+    tail = ("GROUP", "FUNCTION", "ENVIRONMENT", "CONTROL-PLANE", "POOLS", "RUNNING")
+    return ("NAME", *fleet, *tail), rows
+
+
+def _fleets(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
+    clusters = Counter(entry.value["spec"].get("fleet") for entry in store.raw(CLUSTER))
+    rows: list[Row] = []
+    for entry in entries:
+        spec = entry.value["spec"]
+        stages = " -> ".join(stage["name"] for stage in spec["environments"])
+        regions = " ".join(region["name"] for region in spec["regions"]) or "-"
+        drift = spec["delivery"]["drift"]
+        rows.append((entry.name, stages, regions, str(clusters[entry.name]), drift))
+    return ("NAME", "ENVIRONMENTS", "REGIONS", "CLUSTERS", "DRIFT"), rows
+
+
+def _teams(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
+    of = {
+        kind: Counter(e.value["spec"]["team"] for e in store.raw(kind)) for kind in (SERVICE, JOB)
+    }
+    rows: list[Row] = [
+        (
+            entry.name,
+            entry.value["spec"]["fleet"],
+            ", ".join(entry.value["spec"]["members"]["team"]) or "-",
+            str(len(entry.value["spec"]["quotas"])),
+            str(of[SERVICE][entry.name]),
+            str(of[JOB][entry.name]),
+        )
+        for entry in entries
+    ]
+    return ("NAME", "FLEET", "MEMBERS", "QUOTAS", "SERVICES", "JOBS"), rows
+
+
+def _services(entries: Sequence[Entry], _store: SqliteStore) -> _Shown:
+    rows: list[Row] = []
+    for entry in entries:
+        spec = entry.value["spec"]
+        model, scaling = spec["model"], spec.get("scaling")
+        replicas = f"{scaling['min']}-{scaling['max']}" if scaling else str(spec["replicas"])
+        version = f"{model['name']} {model['version']}"
+        rows.append((entry.name, spec["team"], version, replicas, spec["traffic"]["mode"]))
+    return ("NAME", "TEAM", "MODEL", "REPLICAS", "TRAFFIC"), rows
+
+
+def _jobs(entries: Sequence[Entry], _store: SqliteStore) -> _Shown:
+    rows: list[Row] = []
+    for entry in entries:
+        spec = entry.value["spec"]
+        gpus = spec["resources"].get("gpu", {}).get("count", 0)
+        cells = (str(spec["nodes"]), str(gpus), spec.get("queue", "-"), spec.get("deadline", "-"))
+        rows.append((entry.name, spec["team"], *cells))
+    return ("NAME", "TEAM", "NODES", "GPUS/NODE", "QUEUE", "DEADLINE"), rows
 
 
 _Table = Callable[[Sequence[Entry], SqliteStore], _Shown]
@@ -192,4 +258,8 @@ _TABLES: Mapping[str, _Table] = {
     SET: _sets,
     GROUP: _groups,
     CLUSTER: _clusters,
+    FLEET: _fleets,
+    TEAM: _teams,
+    SERVICE: _services,
+    JOB: _jobs,
 }

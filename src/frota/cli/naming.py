@@ -8,6 +8,8 @@ from frota.cli.outcome import Exit, Failure
 
 HOST, SET, VM = "Host", "AvailabilitySet", "VirtualMachine"
 GROUP, CLUSTER, DECISION = "HostGroup", "Cluster", "Decision"
+FLEET, TEAM, SERVICE, JOB = "Fleet", "Team", "InferenceService", "TrainingJob"
+DECLARED = (GROUP, FLEET, CLUSTER, TEAM, SERVICE, JOB)  # what people write
 
 _SHORT = {
     HOST: ("hosts", "host", "h"),
@@ -15,6 +17,10 @@ _SHORT = {
     SET: ("sets", "set", "availabilityset", "availabilitysets", "as"),
     GROUP: ("hostgroups", "hostgroup", "groups", "group", "hg"),
     CLUSTER: ("clusters", "cluster", "fcl"),
+    FLEET: ("fleets", "fleet", "fl"),
+    TEAM: ("teams", "team", "ftm"),
+    SERVICE: ("services", "service", "inferenceservice", "inferenceservices", "fis"),
+    JOB: ("jobs", "job", "trainingjob", "trainingjobs", "ftj"),
     DECISION: ("decisions", "decision"),
 }
 _KINDS = {word: kind for kind, words in _SHORT.items() for word in words}

@@ -114,12 +114,13 @@ def _situations(store: Store, changes: Sequence[Change]) -> Iterator[Situation]:
         clusters = [
             other
             for (of, _), other in documents.items()
-            if of == CLUSTER and other["spec"]["hostGroup"] == name
+            if of == CLUSTER and other["spec"].get("hostGroup") == name
         ]
         yield as_declared(document, clusters, records_of(store, name), now)
 
 
 def _group(change: Change) -> str:
-    document = change.resource.document
-    name: str = document["spec"].get("hostGroup", change.resource.name)
-    return name
+    if change.resource.kind == GROUP:
+        return change.resource.name
+    group: str = change.resource.document["spec"].get("hostGroup", "")
+    return group

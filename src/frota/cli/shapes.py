@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from frota.cli.conditions import shaped as shaped_conditions
-from frota.cli.naming import CLUSTER, GROUP, HOST, SET, VM, group_name, plain_name
+from frota.cli.naming import DECLARED, GROUP, HOST, SET, VM, group_name, plain_name
 
 API_VERSION = "frota.dev/v1alpha1"
 Raw = Mapping[str, Any]
@@ -23,10 +23,10 @@ def shaped(
 ) -> dict[str, Any]:
     """One record. ``verdict`` is the last one on a set, ``conditions`` are those on record
     for a host or host group."""
-    if kind == CLUSTER:
-        return dict(value)
     if kind == GROUP:
         return {**value, "status": {"conditions": shaped_conditions(conditions)}}
+    if kind in DECLARED:
+        return dict(value)
     spec, status = _PARTS[kind](value) if kind != SET else _set(value, verdict)
     if kind == HOST:
         status["conditions"] = shaped_conditions(conditions)

@@ -61,8 +61,8 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 def _known(terminal: Terminal) -> list[dict[str, object]]:
     if not terminal.store.exists():
         return []
-    from frota.cli.naming import CLUSTER, GROUP
+    from frota.cli.naming import DECLARED
     from frota.cli.opening import opened
 
     with opened(terminal) as store:
-        return [entry.value for kind in (GROUP, CLUSTER) for entry in store.raw(kind)]
+        return [entry.value for kind in DECLARED for entry in store.raw(kind)]

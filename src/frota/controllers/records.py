@@ -131,7 +131,7 @@ class Records:
                 return False
             self.document = value
         elif kind == CLUSTER:
-            if value is not None and value["spec"]["hostGroup"] != self._group:
+            if value is not None and value["spec"].get("hostGroup") != self._group:
                 value = None
             if value is None:
                 return self.clusters.pop(name, None) is not None

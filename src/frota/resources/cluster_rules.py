@@ -13,8 +13,18 @@ _NAME_MOST = 63  # a VM's name is a host name
 _NUMBER_DIGITS = 6  # "-" and up to five digits
 
 
+def on_hosts(cluster: Any) -> bool:
+    """Whether its nodes are VMs on a host group."""
+    return text(cluster, "spec", "provider") == "libvirt" or bool(
+        text(cluster, "spec", "hostGroup")
+    )
+
+
 def roles(cluster: Any) -> Iterator[tuple[Path, str, str, dict[str, Any]]]:
-    """The control plane and the pools: path, set name, prefix of VM names, role."""
+    """The control plane and the pools of VMs: path, set name, prefix of VM names, role.
+    None where the nodes are no VMs of a host group."""
+    if not on_hosts(cluster):
+        return
     name = text(cluster, "metadata", "name")
     control = at(cluster, "spec", "controlPlane")
     if isinstance(control, dict):
@@ -22,6 +32,86 @@ def roles(cluster: Any) -> Iterator[tuple[Path, str, str, dict[str, Any]]]:
     for path, pool in entries(cluster, "spec", "nodePools"):
         own = f"{name}-{text(pool, 'name')}"
         yield path, own, own, pool
+
+
+def what_it_runs_on(cluster: Any) -> Iterator[Finding]:
+    """VMs need hosts, a control plane and sizes; other clusters have none of these."""
+    provider = text(cluster, "spec", "provider")
+    spec = at(cluster, "spec")
+    has = spec if isinstance(spec, dict) else {}
+    if on_hosts(cluster) and provider in ("libvirt", "twin"):
+        yield from _vms(has, provider)
+        return
+    if provider == "twin" and not has.get("fleet"):
+        expected = "the HostGroup that runs its VMs, or the fleet in which it is an API server"
+        yield Finding(("spec", "hostGroup"), expected, "neither hostGroup nor fleet")
+    if provider in ("twin", "kubeconfig"):
+        yield from _no_vms(cluster, has, provider)
+
+
+def _vms(has: dict[str, Any], provider: str) -> Iterator[Finding]:
+    if not has.get("hostGroup"):
+        expected = "the HostGroup whose hosts run its VMs"
+        yield Finding(("spec", "hostGroup"), expected, "nothing", f"{provider} needs it")
+    if "controlPlane" not in has:
+        expected = "the VMs of the control plane: a mapping with count, vmSize"
+        yield Finding(("spec", "controlPlane"), expected, "nothing", "a hostGroup runs them")
+    for path, pool in entries({"spec": has}, "spec", "nodePools"):
+        for field, meaning in (("count", "how many VMs"), ("vmSize", "what each VM gets")):
+            if pool.get(field) is None:
+                hint = "the field is required where nodes are VMs"
+                yield Finding((*path, field), meaning, "nothing", hint)
+
+
+def _no_vms(cluster: Any, has: dict[str, Any], provider: str) -> Iterator[Finding]:
+    why = "with kubeconfig" if provider == "kubeconfig" else "without hostGroup"
+    hint = "take it away, or name the hostGroup that runs VMs, with libvirt or twin"
+    for field in ("hostGroup", "controlPlane", "template"):
+        if field in has:
+            path: Path = ("spec", field)
+            yield Finding(path, f"no such field {why}", field, hint, at_key=True)
+    for path, pool in entries(cluster, "spec", "nodePools"):
+        for field in ("vmSize", "priority", "mobility", "availabilitySet"):
+            if field in pool:
+                yield Finding((*path, field), f"no such field {why}", field, hint, at_key=True)
+
+
+def how_it_is_reached(cluster: Any) -> Iterator[Finding]:
+    """Frota pushes by a kubeconfig; what is simulated needs none, what pulls must have none."""
+    spec = at(cluster, "spec")
+    has = spec if isinstance(spec, dict) else {}
+    provider, path = text(cluster, "spec", "provider"), ("spec", "kubeconfig")
+    member = bool(has.get("fleet"))
+    if provider == "twin" and "kubeconfig" in has:
+        hint = "a twin is simulated; take it away, or set provider: kubeconfig"
+        yield Finding(path, "no such field on the twin", "kubeconfig", hint, at_key=True)
+    pulls = text(cluster, "spec", "delivery") == "pull"
+    if provider == "kubeconfig" and not member:
+        yield Finding(("spec", "fleet"), "the Fleet it is a member of", "nothing")
+    if pulls and not member:
+        expected = "push, or a fleet whose bundles it pulls"
+        yield Finding(("spec", "delivery"), expected, '"pull" without a fleet')
+    if pulls and "kubeconfig" in has:
+        hint = "with pull nobody but the cluster holds its credentials: take it away"
+        yield Finding(path, "no kubeconfig with delivery pull", "one", hint, at_key=True)
+    reached = member or provider == "kubeconfig"
+    if reached and provider in ("libvirt", "kubeconfig") and not pulls and "kubeconfig" not in has:
+        hint = "such as kubeconfig: {path: /etc/frota/kubeconfig, context: east}"
+        yield Finding(path, "how its API server is reached", "nothing", hint)
+
+
+def what_a_member_says(cluster: Any) -> Iterator[Finding]:
+    """A member of a fleet says what it is for and how serious it is."""
+    spec = at(cluster, "spec")
+    if not isinstance(spec, dict) or not spec.get("fleet"):
+        return
+    for field, words in (
+        ("function", "one of training, inference, experimentation"),
+        ("environment", "one of dev, staging, prod"),
+    ):
+        if field not in spec:
+            hint = "a member of a fleet must say it"
+            yield Finding(("spec", field), words, "nothing", hint)
 
 
 def pools_once(cluster: Any) -> Iterator[Finding]:
@@ -32,7 +122,7 @@ def pools_once(cluster: Any) -> Iterator[Finding]:
     ]
     yield from repeated(named, "pool")
     for path, name in named:
-        if name in _TAKEN:
+        if name in _TAKEN and on_hosts(cluster):
             yield Finding(path, "another name: the control plane has this one", f'"{name}"')
 
 
@@ -87,6 +177,9 @@ def template_is_whole(cluster: Any) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
+    what_it_runs_on,
+    how_it_is_reached,
+    what_a_member_says,
     pools_once,
     names_fit,
     levels_in_order,

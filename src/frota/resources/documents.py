@@ -6,16 +6,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frota.resources import cluster_rules, hostgroup_rules, plant_rules
+from pydantic import ValidationError
+
+from frota.resources import (
+    cluster_rules,
+    fleet_rules,
+    hostgroup_rules,
+    member_rules,
+    placement_rules,
+    plant_rules,
+    workload_rules,
+)
 from frota.resources.building import Document
 from frota.resources.errors import Problem, in_order_beside
 from frota.resources.fields import Strict
 from frota.resources.findings import text
+from frota.resources.kinds import WRITTEN
 from frota.resources.reading import read
 from frota.resources.together import Draft, Together, by_name
 from frota.resources.validation import check
 
-_RULES = {"HostGroup": hostgroup_rules.RULES, "Cluster": cluster_rules.RULES}
+_RULES = {
+    "HostGroup": hostgroup_rules.RULES,
+    "Fleet": fleet_rules.FLEET_RULES,
+    "Cluster": cluster_rules.RULES,
+    "Team": fleet_rules.TEAM_RULES,
+    "InferenceService": workload_rules.SERVICE_RULES,
+    "TrainingJob": workload_rules.JOB_RULES,
+}
+_ACROSS = (*plant_rules.RULES, *member_rules.RULES, *placement_rules.RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +86,33 @@ def load(files: Sequence[tuple[str, str]], known: Iterable[Mapping[str, Any]] = 
     return Loaded(() if wrong else tuple(resources), wrong, warnings)
 
 
+def filled(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored document with the defaults of fields that came after it was stored. One that
+    does not fit its kind any more comes back as it is."""
+    model = WRITTEN.get(text(document, "kind"))
+    wanted = {key: part for key, part in document.items() if key != "status"}
+    try:
+        made = model.model_validate(wanted) if model else None
+    except ValidationError:
+        made = None
+    return dict(document) if made is None else _normal(made)
+
+
 def _said(together: Together) -> Iterable[tuple[Problem, bool]]:
     """What all rules say, and whether it is a warning only."""
     for draft in together.drafts:
         for rule in _RULES.get(draft.kind, ()):
             for finding in rule(draft.value):
                 yield draft.problem(finding), finding.warning
-    for across in plant_rules.RULES:
+    for across in _ACROSS:
         for draft, finding in across(together):
             yield draft.problem(finding), finding.warning
 
 
 def _draft(document: Document, model: Strict | None) -> Draft:
-    value = document.value if model is None else model.model_dump(by_alias=True, exclude_none=True)
+    value = document.value if model is None else _normal(model)
     return Draft(document, text(value, "kind"), text(value, "metadata", "name"), value)
+
+
+def _normal(model: Strict) -> dict[str, Any]:
+    return model.model_dump(by_alias=True, exclude_none=True)

@@ -64,17 +64,18 @@ def uris_once(together: Together) -> Said:
 
 
 def never_changed(together: Together) -> Said:
-    """What a stored document must keep: provider and host group. A set keeps its levels
+    """What a stored document must keep: provider, host group, fleet. A set keeps its levels
     and its members their size until it is redeployed, which is worth a warning."""
     for draft in together.drafts:
         before = together.stored.get((draft.kind, draft.name))
         if before is None:
             continue
-        for field in ("provider", "hostGroup"):
+        for field in ("provider", "hostGroup", "fleet"):
             old, new = text(before, "spec", field), text(draft.value, "spec", field)
-            if old and new and old != new:
-                hint = "make a new one under another name"
-                yield draft, Finding(("spec", field), f"{old}, as it is", f'"{new}"', hint)
+            # A cluster may leave its fleet, but not the hosts that run its VMs.
+            if old and old != new and (new or field == "hostGroup"):
+                hint, found = "make a new one under another name", f'"{new}"' if new else "nothing"
+                yield draft, Finding(("spec", field), f"{old}, as it is", found, hint)
         yield from ((draft, finding) for finding in _until_redeploy(before, draft.value))
 
 

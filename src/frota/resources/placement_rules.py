@@ -1,0 +1,301 @@
+"""Rules across workloads and the clusters that they are placed in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from frota.resources.errors import Path, listed, one_of
+from frota.resources.findings import Finding, at, entries, number, size, text
+from frota.resources.member_rules import dangling, names_of
+from frota.resources.nodepools import GPU_RESOURCE
+from frota.resources.placing import (
+    WORKLOADS,
+    asks_for,
+    fits,
+    function_of,
+    in_environment,
+    namespace_of,
+    placed,
+    pods_most,
+    quota_of,
+)
+from frota.resources.quantity import format_bytes
+from frota.resources.together import Draft, Together
+
+Said = Iterator[tuple[Draft, Finding]]
+Across = Callable[[Together], Iterable[tuple[Draft, Finding]]]
+
+_WHERE: Path = ("spec", "placement")
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A workload of the files with its fleet, the fleet's clusters, and those it is in."""
+
+    draft: Draft
+    fleet: Any
+    clusters: Mapping[str, Any]
+    names: tuple[str, ...]
+
+    @property
+    def spec(self) -> Any:
+        return at(self.draft.value, "spec")
+
+
+_WorkloadRule = Callable[[_Placed, bool], Iterator[Finding]]
+
+
+def workload_rules(together: Together) -> Said:
+    """All rules about workloads whose team and fleet are there, placed once for all."""
+    teams, fleets, every = (together.every(kind) for kind in ("Team", "Fleet", "Cluster"))
+    members: dict[str, dict[str, Any]] = {name: {} for name in fleets}
+    for name, cluster in every.items():
+        members.get(text(cluster, "spec", "fleet"), {})[name] = cluster
+    for kind in WORKLOADS:
+        for draft in together.drafted(kind):
+            fleet = text(teams.get(text(draft.value, "spec", "team")), "spec", "fleet")
+            if fleet not in fleets:
+                continue
+            names = tuple(placed(draft.value, fleet, members[fleet]))
+            one = _Placed(draft, fleets[fleet], members[fleet], names)
+            for rule in _RULES[kind]:
+                yield from ((draft, finding) for finding in rule(one, together.complete))
+
+
+def placement_exists(one: _Placed, complete: bool) -> Iterator[Finding]:
+    """What a placement names is there, and something fits it."""
+    if not complete:
+        return
+    found = list(_named(one))
+    yield from found
+    if not found and not one.names:
+        expected = f"a {function_of(one.draft.value)} cluster of the fleet that fits"
+        hint = "it runs nowhere until there is one"
+        yield Finding(_WHERE, expected, "none", hint, warning=True)
+
+
+def _named(one: _Placed) -> Iterator[Finding]:
+    fleet = text(one.fleet, "metadata", "name")
+    for field in ("environments", "regions"):
+        known = names_of(one.fleet, field)
+        for path, word in _words((*_WHERE, field), one.draft.value):
+            if word not in known and (known or field == "regions"):
+                yield dangling(path, word, known, f"one of the {field} of Fleet {fleet}")
+    for path, word in _words((*_WHERE, "clusters"), one.draft.value):
+        cluster = one.clusters.get(word)
+        if cluster is None:
+            yield dangling(path, word, one.clusters, f"a cluster of Fleet {fleet}")
+        elif word not in one.names:
+            yield Finding(path, *_why_not(one.draft.value, word, cluster))
+
+
+def _why_not(workload: Any, word: str, cluster: Any) -> tuple[str, str]:
+    function, own = function_of(workload), text(cluster, "spec", "function")
+    if function != own:
+        return f"a cluster for {function}", f'"{word}", which is for {own}'
+    return "a cluster of the environments and regions beside it", f'"{word}"'
+
+
+def _words(path: Path, document: Any) -> Iterator[tuple[Path, str]]:
+    words = at(document, *path)
+    for index, word in enumerate(words if isinstance(words, list) else ()):
+        if isinstance(word, str):
+            yield (*path, index), word
+
+
+def job_runs_once(one: _Placed, _complete: bool) -> Iterator[Finding]:
+    """A job runs in one cluster of an environment: it is one run, not one for each."""
+    by_stage: dict[str, list[str]] = {}
+    for name in one.names:
+        by_stage.setdefault(text(one.clusters[name], "spec", "environment"), []).append(name)
+    for stage, names in by_stage.items():
+        if len(names) > 1:
+            hint = "name one in placement.clusters"
+            expected = f"one cluster of {stage or 'an environment'}"
+            yield Finding(_WHERE, expected, listed(names), hint)
+
+
+def traffic_has_ends(one: _Placed, _complete: bool) -> Iterator[Finding]:
+    """Regions that traffic names are placed; what fails over has somewhere to go."""
+    if not one.names:
+        return
+    regions = {text(one.clusters[name], "spec", "region") for name in one.names} - {""}
+    path: Path = ("spec", "traffic")
+    thing = "a region that the service is placed in"
+    primary = text(one.spec, "traffic", "primary")
+    if primary and primary not in regions:
+        yield dangling((*path, "primary"), primary, regions, thing)
+    weights = at(one.spec, "traffic", "weights")
+    for word in weights if isinstance(weights, dict) else ():
+        if word not in regions:
+            yield dangling((*path, "weights", word), word, regions, thing)
+    mode = text(one.spec, "traffic", "mode")
+    if mode in ("active-passive", "active-active") and not _somewhere_to_go(one):
+        expected = f"{mode} in two regions or more of one environment"
+        yield Finding((*path, "mode"), expected, f"placed in {listed(one.names)}")
+
+
+def _somewhere_to_go(one: _Placed) -> bool:
+    places = {
+        (
+            text(one.clusters[name], "spec", "environment"),
+            text(one.clusters[name], "spec", "region"),
+        )
+        for name in one.names
+    }
+    return max(Counter(stage for stage, _ in places).values(), default=0) > 1
+
+
+def pools_take_it(one: _Placed, _complete: bool) -> Iterator[Finding]:
+    """The pool that is named is in every cluster, and somewhere there are the GPUs."""
+    pool = text(one.spec, "pool")
+    declared = {
+        name: [p for _, p in entries(one.clusters[name], "spec", "nodePools")] for name in one.names
+    }
+    # Of a cluster that says nothing of its pools nothing is known.
+    known = {name: pools for name, pools in declared.items() if pools}
+    without = [n for n, pools in known.items() if pool not in {text(p, "name") for p in pools}]
+    if pool and without:
+        every = {text(p, "name") for pools in known.values() for p in pools}
+        choices = tuple(sorted(every))
+        expected = f"a pool of each cluster: {one_of(choices)}"
+        found = f'"{pool}", which {listed(without)} has not'
+        yield Finding(("spec", "pool"), expected, found, word=pool, choices=choices)
+    elif known:
+        yield from _gpus(one, known, pool)
+
+
+def _gpus(one: _Placed, known: Mapping[str, list[Any]], pool: str) -> Iterator[Finding]:
+    wanted: dict[Path, list[str]] = {}
+    for name in known:
+        stage = text(one.clusters[name], "spec", "environment")
+        inner: Path = ("spec", "resources", "gpu")
+        other: Path = ("spec", "byEnvironment", stage, "resources")
+        path = (*other, "gpu") if at(one.draft.value, *other) else inner
+        if isinstance(at(one.draft.value, *path), dict):
+            wanted.setdefault(path, []).append(name)
+    for path, names in wanted.items():
+        gpu = at(one.draft.value, *path)
+        pools = {name: [p for p in known[name] if pool in ("", text(p, "name"))] for name in names}
+        missing = [name for name in names if not any(map(partial(_takes, gpu), pools[name]))]
+        if missing:
+            every = [p for name in names for p in pools[name]]
+            yield _no_gpu(path, gpu, every, missing, everywhere=len(missing) == len(names))
+
+
+def _takes(gpu: Any, pool: Any) -> bool:
+    have = at(pool, "gpu")
+    if not isinstance(have, dict):
+        return False
+    model = text(gpu, "model")
+    same = (text(gpu, "resource") or GPU_RESOURCE) == (text(have, "resource") or GPU_RESOURCE)
+    enough = (number(gpu, "count") or 1) <= (number(have, "count") or 1)
+    return same and enough and model in ("", text(have, "model"))
+
+
+def _no_gpu(
+    path: Path, gpu: Any, pools: list[Any], missing: list[str], *, everywhere: bool
+) -> Finding:
+    models = tuple(sorted({text(p, "gpu", "model") for p in pools} - {""}))
+    model = text(gpu, "model")
+    where = f"in {listed(missing)}"
+    if not everywhere:
+        expected = "GPUs in every cluster that it is placed in"
+        return Finding(path, expected, f"none that fit {where}", "it waits there", warning=True)
+    if model and model not in models:
+        expected = one_of(models) if models else f"no GPU: no pool {where} has any"
+        return Finding((*path, "model"), expected, f'"{model}"', word=model, choices=models)
+    asked = f"{number(gpu, 'count') or 1} {model or text(gpu, 'resource') or GPU_RESOURCE}"
+    has = sorted({f"{number(p, 'gpu', 'count') or 1} {m}" for p in pools
+                  if (m := text(p, "gpu", "model"))})  # fmt: skip
+    expected = f"what a node {where} has: {one_of(has) if has else 'no GPU'}"
+    return Finding(path, expected, f"{asked} for one pod")
+
+
+def workloads_once(together: Together) -> Said:
+    """A service and a job in one namespace have names of their own: both have accounts."""
+    teams = together.every("Team")
+    owners: dict[tuple[str, str, str], str] = {}
+    for kind in WORKLOADS:
+        drafts = {draft.name: draft for draft in together.drafted(kind)}
+        for name, workload in together.every(kind).items():
+            team = teams.get(text(workload, "spec", "team"))
+            namespace = namespace_of(team, function_of(workload))
+            key = (text(team, "spec", "fleet"), namespace, name)
+            owner = owners.setdefault(key, kind)
+            if owner != kind and name in drafts:
+                found = f'"{name}", which a {owner} in {namespace} has too'
+                yield drafts[name], Finding(("metadata", "name"), "a name of its own", found)
+
+
+def quotas_hold_them(together: Together) -> Said:
+    """A team's quota in a cluster holds what its services and jobs ask for there."""
+    every = [(kind, one) for kind in WORKLOADS for one in together.every(kind).values()]
+    clusters = sorted(together.every("Cluster").items())
+    for name, team in together.every("Team").items():
+        own = [(kind, one) for kind, one in every if text(one, "spec", "team") == name]
+        drafts = [d for d in together.drafted("Team") if d.name == name]
+        mine = (d for kind in WORKLOADS for d in together.drafted(kind))
+        drafts += [d for d in mine if text(d.value, "spec", "team") == name]
+        if drafts:
+            fleet = text(team, "spec", "fleet")
+            members = [(n, one) for n, one in clusters if text(one, "spec", "fleet") == fleet]
+            for path, finding in _exceeded(team, own, members):
+                # Where the team is stored already, its workloads are what can be mended.
+                place = path if drafts[0].kind == "Team" else ("spec", "team")
+                yield drafts[0], replace(finding, path=place)
+
+
+def _exceeded(
+    team: Any, own: list[tuple[str, Any]], members: list[tuple[str, Any]]
+) -> Iterator[tuple[Path, Finding]]:
+    """Each quota that holds too little, once: in the first cluster where it does."""
+    said: set[int] = set()
+    for name, cluster in members:
+        found = quota_of(team, name, cluster)
+        if found is None or found[0] in said:
+            continue
+        for finding in _above(found, _asked(own, name, cluster), name):
+            said.add(found[0])
+            yield finding.path, finding
+
+
+def _asked(workloads: Iterable[tuple[str, Any]], name: str, cluster: Any) -> Counter[str]:
+    """What all services together and the largest job ask for in one cluster."""
+    stage = text(cluster, "spec", "environment")
+    services: Counter[str] = Counter()
+    job: Counter[str] = Counter()
+    for kind, one in workloads:
+        if not fits(one, name, cluster):
+            continue
+        if kind == "InferenceService":
+            spec = in_environment(one, stage)
+            services.update(asks_for(spec, pods_most(spec)))
+        else:
+            spec = at(one, "spec")
+            job |= Counter(asks_for(spec, number(spec, "nodes") or 1))
+    return services + job
+
+
+def _above(found: tuple[int, Any], asked: Counter[str], cluster: str) -> Iterator[Finding]:
+    index, quota = found
+    for field in ("gpus", "cpus", "memory", "pods"):
+        limit = size(quota, field) if field == "memory" else number(quota, field)
+        if limit is not None and asked[field] > limit:
+            words = format_bytes if field == "memory" else str
+            asks = f"{words(asked[field])}{'' if field == 'memory' else f' {field}'}"
+            expected = f"a quota of {asks}, which its workloads ask for in {cluster}"
+            path: Path = ("spec", "quotas", index, field)
+            yield Finding(path, expected, words(limit), "the rest waits", warning=True)
+
+
+_EACH: tuple[_WorkloadRule, ...] = (placement_exists, pools_take_it)
+_RULES: Mapping[str, tuple[_WorkloadRule, ...]] = {
+    "InferenceService": (*_EACH, traffic_has_ends),
+    "TrainingJob": (*_EACH, job_runs_once),
+}
+RULES: tuple[Across, ...] = (workload_rules, workloads_once, quotas_hold_them)
