@@ -17,7 +17,7 @@ from frota.compile.kubernetes import (
     training,
 )
 from frota.compile.kubernetes.applyset import PART_OF, membership, parent
-from frota.compile.kubernetes.labels import Manifest, site_labels
+from frota.compile.kubernetes.labels import TEAM, Manifest, site_labels
 from frota.compile.kubernetes.order import batches
 from frota.compile.kubernetes.site import Site
 from frota.model.objects import Object, key_of
@@ -37,9 +37,11 @@ def compile_site(site: Site) -> tuple[Object, ...]:
     if twice:
         raise ValueError(f"cluster {site.cluster}: {', '.join(twice)} would be there twice")
     common = {**site_labels(site), PART_OF: membership(site.fleet)}
+    teams = {tenancy.namespace: {TEAM: tenancy.team} for tenancy in site.tenancies}
     for item in objects:
         metadata = item["metadata"]
-        metadata["labels"] = {**metadata.get("labels", {}), **common}
+        own = teams.get(metadata.get("namespace", ""), {})
+        metadata["labels"] = {**common, **own, **metadata.get("labels", {})}
     return tuple(item for batch in batches(objects) for item in batch)
 
 

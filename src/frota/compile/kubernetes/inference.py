@@ -9,7 +9,6 @@ from frota.compile.kubernetes import pods, quotas
 from frota.compile.kubernetes.labels import (
     GROUP_NAME_MOST,
     SERVICE,
-    TEAM,
     Manifest,
     fitted,
     manifest,
@@ -32,7 +31,7 @@ _SCHEDULING_SECONDS = 600  # added to the start-up time before a rollout counts 
 
 def objects(site: Site, service: Service) -> Iterator[Manifest]:
     """Everything that one service needs, except its network policies and its monitor."""
-    labels = {TEAM: service.team, SERVICE: service.name, **model_labels(service.model)}
+    labels = {SERVICE: service.name, **model_labels(service.model)}
     yield pods.account(site, service, labels)
     yield _group(site, service, labels) if _grouped(service) else _single(site, service, labels)
     yield _service(service, labels)

@@ -26,7 +26,7 @@ def objects(site: Site) -> Iterator[Manifest]:
         if queues:
             yield _cluster_queue(site, tenancy)
         for queue in queues:
-            metadata = named(queue, tenancy.namespace, {TEAM: tenancy.team})
+            metadata = named(queue, tenancy.namespace)
             spec = {"clusterQueue": _queue_name(site, tenancy)}
             yield manifest(_KUEUE, "LocalQueue", metadata, spec=spec)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from frota.compile.kubernetes.labels import TEAM, Manifest, manifest, named
+from frota.compile.kubernetes.labels import Manifest, manifest, named
 from frota.compile.kubernetes.site import Site, Tenancy
 
 INFERENCE = "frota-inference"
@@ -53,7 +53,7 @@ def quota(site: Site, tenancy: Tenancy) -> Manifest:
         hard["pods"] = str(limits.pods)
     if limits.volumes is not None:
         hard["persistentvolumeclaims"] = str(limits.volumes)
-    metadata = named("frota", tenancy.namespace, {TEAM: tenancy.team})
+    metadata = named("frota", tenancy.namespace)
     return manifest("v1", "ResourceQuota", metadata, spec={"hard": dict(sorted(hard.items()))})
 
 
@@ -67,5 +67,5 @@ def limit_range(tenancy: Tenancy) -> Manifest:
             "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
         }
     ]
-    metadata = named("frota", tenancy.namespace, {TEAM: tenancy.team})
+    metadata = named("frota", tenancy.namespace)
     return manifest("v1", "LimitRange", metadata, spec={"limits": limits})

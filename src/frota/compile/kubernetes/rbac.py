@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from frota.compile.kubernetes.labels import TEAM, Manifest, manifest, named
+from frota.compile.kubernetes.labels import Manifest, manifest, named
 from frota.compile.kubernetes.site import Site, Tenancy
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -93,7 +93,7 @@ def _binding(tenancy: Tenancy, role: str, groups: tuple[str, ...]) -> Manifest:
     return manifest(
         f"{_RBAC}/v1",
         "RoleBinding",
-        named(role, tenancy.namespace, {TEAM: tenancy.team}),
+        named(role, tenancy.namespace),
         roleRef={"kind": "ClusterRole", "name": role, "apiGroup": _RBAC},
         subjects=subjects,
     )

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Pool:
     that has what is asked for."""
 
     name: str
-    selector: Mapping[str, str] = _NONE
+    selector: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     gpu: Gpu | None = None
     spot: bool = False
@@ -48,7 +45,7 @@ class Peer:
     """Pods of a namespace; no labels: all of them."""
 
     namespace: str
-    labels: Mapping[str, str] = _NONE
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class Service:
     resources: Resources
     replicas: int
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = _NONE
+    env: Mapping[str, str] = field(default_factory=dict)
     metrics_port: int = 0  # 0: the same as ``port``
     startup: int = 600  # seconds
     health: str = "/health"
@@ -169,7 +166,7 @@ class Job:
     resources: Resources
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = _NONE
+    env: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
     queue: str = ""
     suspend: bool = False

@@ -81,7 +81,7 @@ def _monitor(site: Site, service: Service) -> Manifest:
         "selector": {"matchLabels": {SERVICE: service.name}},
         "podMetricsEndpoints": [endpoint],
     }
-    labels = {TEAM: service.team, SERVICE: service.name, **model_labels(service.model)}
+    labels = {SERVICE: service.name, **model_labels(service.model)}
     metadata = named(fitted("serve", service.name), service.namespace, labels)
     return manifest(_MONITORING, "PodMonitor", metadata, spec=spec)
 

@@ -17,7 +17,6 @@ from frota.compile.kubernetes.labels import (
     NAME_MOST,
     ONCE,
     PREFIX,
-    TEAM,
     Manifest,
     fitted,
     manifest,
@@ -40,7 +39,7 @@ _GRACE_SECONDS = 120  # to write a last checkpoint, also when a spot node is tak
 
 def objects(site: Site, job: Job) -> Iterator[Manifest]:
     """Everything that one job needs, except its network policies and its queue."""
-    labels = {TEAM: job.team, JOB: job.name, **model_labels(job.model)}
+    labels = {JOB: job.name, **model_labels(job.model)}
     yield pods.account(site, job, labels)
     if job.checkpoint:
         yield _volume(job, job.checkpoint, labels)
