@@ -1,0 +1,7 @@
+"""Rollouts: one change through a fleet, in stages and waves, each behind its gates."""
+
+from frota.planners.rollout.advance import advance, approval_hash
+from frota.planners.rollout.begin import begin
+from frota.planners.rollout.waves import StandIns, waves_of
+
+__all__ = ["StandIns", "advance", "approval_hash", "begin", "waves_of"]
