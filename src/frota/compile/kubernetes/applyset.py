@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from hashlib import sha256
 
-from frota.compile.kubernetes.labels import SYSTEM_NAMESPACE, Manifest, manifest, named
+from frota.compile.kubernetes.labels import SYSTEM_NAMESPACE, Manifest, fitted, manifest, named
 from frota.model.objects import ObjectKey, key_of
 
 PART_OF = "applyset.kubernetes.io/part-of"
@@ -33,7 +33,7 @@ def identifier(parent: ObjectKey) -> str:
 
 def parent_key(fleet: str) -> ObjectKey:
     """The object that stands for all of a fleet's objects in a cluster."""
-    return ObjectKey("", "ConfigMap", SYSTEM_NAMESPACE, f"frota-{fleet}")
+    return ObjectKey("", "ConfigMap", SYSTEM_NAMESPACE, fitted("frota", fleet))
 
 
 def membership(fleet: str) -> str:
