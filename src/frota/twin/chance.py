@@ -41,6 +41,22 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterPace:
+    """How long things take, in seconds; in the order of real API servers on one machine.
+    ``refused`` and ``silent`` are the most that the real driver takes to notice a server
+    that refuses connections, and one that hangs."""
+
+    connect: Span = Span(0.05, 0.3)
+    write: Span = Span(0.005, 0.03)
+    watch: Span = Span(0.001, 0.02)  # from a change to its sight
+    settle: Span = Span(0.5, 3.0)  # from a spec to the status that follows
+    finalize: Span = Span(0.5, 5.0)  # from the end of a namespace to its absence
+    refused: Span = Span(0.05, 1.0)
+    silent: Span = Span(2.0, 2.8)
+    timeout: float = 10.0  # of a write that is not answered
+
+
+@dataclass(frozen=True, slots=True)
 class Chances:
     """How often, from 0 to 1, operations go wrong of themselves."""
 
