@@ -1,0 +1,1 @@
+"""Object stores: a directory, and Azure Blob (``ports.blobs``; designs/0008)."""

@@ -1,0 +1,37 @@
+"""What an agent in a member cluster needs of that cluster."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from frota.model.bundle import Position, Progress
+from frota.model.objects import Object
+
+
+class AnchorError(Exception):
+    """What was remembered cannot be read or written now. The message says where and why."""
+
+
+class Anchor(Protocol):
+    """Remembers the last position that was followed where a restart, or a lost disk of the
+    agent, does not lose it. Every method may wait, for a bounded time, and raises
+    AnchorError."""
+
+    def load(self) -> Position:
+        """The position; ``NOTHING`` on the very first start. A place that is not there, or
+        that holds something else, is an AnchorError and not the first start."""
+        ...
+
+    def save(self, position: Position) -> None:
+        """Remember a position; a smaller one than is remembered changes nothing."""
+        ...
+
+
+class Reconciler(Protocol):
+    """Makes a cluster as a bundle says, and keeps it so."""
+
+    def deliver(self, objects: tuple[Object, ...], revision: str) -> Progress:
+        """Hand over all objects that are to be there; what was delivered before and is not
+        among them goes. Does not wait: returns what became of this revision so far. The
+        same revision again only asks. Never raises for what the cluster does or says."""
+        ...
