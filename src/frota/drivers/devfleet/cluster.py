@@ -79,24 +79,22 @@ class Cluster:
         pki = self.layout.pki
         return KeyPair(pki("ca.crt").read_bytes(), pki("ca.key").read_bytes())
 
-    def start(self, programs: Sequence[str] = ()) -> None:
-        """Start what does not run (of all programs, or of these), without waiting for more
-        than etcd. Raises ClusterFailed, ProgramMissing."""
-        for program in self.shape.parts:
-            if programs and program not in programs:
-                continue
-            process = self.processes[program]
-            if process.pid() is None:
-                line = command(program, self.layout, self.ports, self.shape)
-                process.start(line, self.layout.log(program))
-            if program == part.ETCD:
-                # An API server that finds no etcd asks again only after a second.
-                self._wait(self._listens, "etcd to listen", (part.ETCD,))
+    def start(self) -> None:
+        """Start etcd and the API server if they do not run, without waiting for the latter.
+        Raises ClusterFailed, ProgramMissing, TimeoutError."""
+        self._start(part.ETCD)
+        # An API server that finds no etcd asks again only after a second.
+        self._wait(self._listens, "etcd to listen", (part.ETCD,))
+        self._start(part.API_SERVER)
 
-    def wait(self) -> None:
-        """Until it serves, and until all that runs in it has done its first work. Raises
-        ClusterFailed."""
-        self._wait(self._serves, "the API server to be ready", (part.ETCD, part.API_SERVER))
+    def complete(self) -> None:
+        """Wait until the started API server is ready, start what else belongs to the cluster
+        and wait until that has done its first work. Raises like ``start``."""
+        core = (part.ETCD, part.API_SERVER)
+        self._wait(self.ready, "the API server to be ready", core)
+        # Earlier they would find no rights yet, and the controller manager gives up on that.
+        for program in self.shape.parts[len(core) :]:
+            self._start(program)
         if part.CONTROLLERS in self.shape.parts:
             self._wait(self._has_accounts, "service accounts", self.shape.parts)
         self._add_nodes()
@@ -113,17 +111,20 @@ class Cluster:
 
     def ready(self) -> bool:
         """Whether the API server says that it serves."""
-        return self._serves()
+        with contextlib.suppress(OSError):
+            return self.api().call("GET", "/readyz", timeout=2.0).ok
+        return False
+
+    def _start(self, program: str) -> None:
+        process = self.processes[program]
+        if process.pid() is None:
+            line = command(program, self.layout, self.ports, self.shape)
+            process.start(line, self.layout.log(program))
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError):
             socket.create_connection((LOOPBACK, self.ports.etcd), 1.0).close()
             return True
-        return False
-
-    def _serves(self) -> bool:
-        with contextlib.suppress(OSError):
-            return self.api().call("GET", "/readyz", timeout=2.0).ok
         return False
 
     def _has_accounts(self) -> bool:

@@ -25,8 +25,8 @@ def read(directory: Path) -> list[Any]:
     found: list[Any] = []
     for file in sorted(files):
         try:
-            documents = list(yaml.safe_load_all(file.read_text("utf-8")))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            documents = list(yaml.load_all(file.read_bytes(), yaml.CSafeLoader))
+        except yaml.YAMLError as error:
             raise ValueError(f"{file}: expected YAML or JSON: {error}") from None
         found += [one for one in documents if isinstance(one, dict) and one.get("kind") == _KIND]
     if not found:

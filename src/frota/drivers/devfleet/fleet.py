@@ -51,10 +51,11 @@ class Fleet:
         Returns all, ready. Raises ClusterFailed, ProgramMissing, OSError, TimeoutError."""
         self._own()
         with self._held():
-            make_ready(shape.needs)
-            there = {cluster.name for cluster in self.clusters()}
-            names = there | {f"{_PREFIX}{number}" for number in range(1, clusters + 1)}
-            fresh = sorted(names - there, key=_number)
+            there = {cluster.name: cluster.shape for cluster in self.clusters()}
+            names = there.keys() | {f"{_PREFIX}{number}" for number in range(1, clusters + 1)}
+            fresh = sorted(names - there.keys(), key=_number)
+            shapes = (*there.values(), *([shape] if fresh else []))
+            make_ready(sorted({program for one in shapes for program in one.needs}))
             for attempt in range(1, _TRIES + 1):
                 found = [prepare(self.home / name, shape) for name in sorted(names, key=_number)]
                 try:
@@ -126,7 +127,7 @@ def _start(clusters: list[Cluster]) -> None:
     for cluster in clusters:
         cluster.start()
     for cluster in clusters:
-        cluster.wait()
+        cluster.complete()
 
 
 def _number(name: str) -> int:
