@@ -1,4 +1,5 @@
-"""Writes what follows from the kinds: JSON Schemas, CRDs, the field tables of the docs.
+"""Writes what follows from the kinds: JSON Schemas, CRDs, the field tables of the docs; and
+the example fleets as ``frota init`` writes them.
 
     python -m tools.generate            write what is out of date
     python -m tools.generate --check    change nothing; exit 1 when something is
@@ -22,6 +23,7 @@ from frota.resources.quantity import DURATION_PATTERN, SHARE_PATTERN
 from frota.resources.schema import Schema, crd, inlined, json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
+FLEETS = ROOT / "src" / "frota" / "cli" / "fleets"
 BEGIN = "<!-- fields: written by `python -m tools.generate` -->"
 END = "<!-- end of fields -->"
 _NOTE = "# Written by `python -m tools.generate`; change src/frota/resources instead.\n"
@@ -43,6 +45,9 @@ def outputs() -> dict[Path, str]:
     for kind in FORMS:
         schema = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
         files[ROOT / "schemas" / f"{kind}.json"] = schema
+    for path in sorted(FLEETS.glob("*/*.yaml")):
+        example = ROOT / "examples" / path.relative_to(FLEETS)
+        files[example] = path.read_text(encoding="utf-8")
     return files
 
 

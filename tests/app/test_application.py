@@ -79,6 +79,20 @@ def epochs(app: Application) -> set[int]:
     return {entry.value.epoch for entry in app.store.list("VirtualMachine")}
 
 
+def test_clusters_without_hosts_are_nobodys(path: Path) -> None:
+    """A fleet beside a host group: its clusters are left alone, the VMs run."""
+    folder = EXAMPLE.parent / "active-passive"
+    files = [(file.name, file.read_text(encoding="utf-8")) for file in folder.iterdir()]
+    store = SqliteStore(path)
+    store.commit([Write(r.kind, r.name, r.document, 0) for r in load(files).resources])
+    store.close()
+    with running(path) as app:
+        until(lambda: vms_running(app) == 9)
+        assert {entry.name for entry in app.store.list("AvailabilitySet")} == {
+            f"{GROUP}/east-{role}" for role in ("control-plane", "web", "models")
+        }
+
+
 def host_state(app: Application, name: str) -> HostState | None:
     entry = app.store.get("Host", f"{GROUP}/{name}")
     return entry.value.state if entry is not None else None

@@ -23,11 +23,14 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
     (
         "Declare",
         (
+            _Command("init", "init:init", "write an example fleet to begin with"),
             _Command("validate", "validate:validate", "check files, report every error at once"),
             _Command("plan", "plan:plan", "show what files would change, and what would follow"),
             _Command("apply", "apply:apply", "store what files declare"),
             _Command("render", "render:render", "the Kubernetes objects of each cluster, as YAML"),
-            _Command("delete", "delete:delete", "delete a Cluster or a HostGroup"),
+            _Command(
+                "delete", "delete:delete", "delete a Cluster, a HostGroup, or a part of a fleet"
+            ),
             _Command("import", "imports:import_", "write a HostGroup from hosts that are there"),
         ),
     ),

@@ -43,7 +43,7 @@ UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 HTTPS_PATTERN = r"^https://[A-Za-z0-9][^\s\x00-\x1f]*$"
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 IMAGE_PATTERN = r"^[a-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}$"
-SOURCE_PATTERN = r"^(https?|az|abfss|s3|gs|hf|oci|pvc|file)://[^\s\x00-\x1f]+$"
+SOURCE_PATTERN = r"^(https?|az|abfss|s3|gs|hf|pvc)://[^\s\x00-\x1f]+$"
 STORE_PATTERN = r"^(https|az|file)://[^\s\x00-\x1f]+$"
 CIDR_PATTERN = r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
 SUBJECT_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.:@/ ]*[A-Za-z0-9])?$"
@@ -68,7 +68,7 @@ PATTERN_WORDS = {
     HTTPS_PATTERN: "a URL such as https://oidc.example/east/",
     DIGEST_PATTERN: "a digest: sha256: and 64 digits 0-9, a-f",
     IMAGE_PATTERN: "an image by its digest, registry.example/name@sha256: and 64 digits 0-9, a-f",
-    SOURCE_PATTERN: "a place such as az://models/llama-8b or https://store.example/llama-8b",
+    SOURCE_PATTERN: "a place such as az://acme/models/llama-8b.tar or https://store.example/llama-8b.tar",
     STORE_PATTERN: "a store such as file:///srv/frota/bundles or https://acme.blob.example/frota",
     CIDR_PATTERN: "a network such as 10.1.2.0/24",
     SUBJECT_PATTERN: "a group as the clusters know it, such as ml-oncall or its object id",

@@ -14,7 +14,9 @@ from frota.resources.placing import namespace_of
 FUNCTIONS: tuple[Function, ...] = ("training", "inference", "experimentation")
 
 _NAME_MOST = 63
-_CREDENTIALS = re.compile(r"://[^/@\s]*@|[?&](sig|sv|se|token|key|password|secret)=", re.I)
+_CREDENTIALS = re.compile(
+    r"://[^/@\s:]*:[^/@\s]*@|[?&](sig|sv|se|token|key|password|secret)=", re.I
+)
 _SYSTEM = re.compile(r"^(default|(kube|frota)-.*)$")
 _LIMITS = ("gpus", "cpus", "memory", "pods", "volumes")
 
@@ -54,7 +56,10 @@ def regions_stand_in(fleet: Any) -> Iterator[Finding]:
             if isinstance(word, str) and word not in others:
                 expected = one_of(others) if others else "another region; there is none"
                 place = (*path, "standsInFor", index)
-                yield Finding(place, expected, f'"{word}"', word=word, choices=others)
+                if word == text(region, "name"):
+                    yield Finding(place, expected, f'"{word}", which is itself')
+                else:
+                    yield Finding(place, expected, f'"{word}"', word=word, choices=others)
 
 
 def no_credentials(fleet: Any) -> Iterator[Finding]:

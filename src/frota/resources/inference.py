@@ -196,7 +196,7 @@ class InferenceServiceSpec(Strict):
     team: Name = Field(description="The Team that it belongs to.", examples=["ml"])
     model: ModelRef = Field(
         description="The model that answers.",
-        examples=[{"name": "llama-8b", "version": "1", "source": "az://models/llama-8b"}],
+        examples=[{"name": "llama-8b", "version": "1", "source": "az://acme/models/llama-8b.tar"}],
     )
     runtime: Runtime = Field(
         description="The server that loads it.",

@@ -73,7 +73,7 @@ def placement_exists(one: _Placed, complete: bool) -> Iterator[Finding]:
     found = list(_named(one))
     yield from found
     if not found and not one.names:
-        expected = f"a {function_of(one.draft.value)} cluster of the fleet that fits"
+        expected = f"a cluster for {function_of(one.draft.value)} that fits, in the fleet"
         hint = "it runs nowhere until there is one"
         yield Finding(_WHERE, expected, "none", hint, warning=True)
 
@@ -125,14 +125,18 @@ def traffic_has_ends(one: _Placed, _complete: bool) -> Iterator[Finding]:
         return
     regions = {text(one.clusters[name], "spec", "region") for name in one.names} - {""}
     path: Path = ("spec", "traffic")
-    thing = "a region that the service is placed in"
-    primary = text(one.spec, "traffic", "primary")
-    if primary and primary not in regions:
-        yield dangling((*path, "primary"), primary, regions, thing)
-    weights = at(one.spec, "traffic", "weights")
-    for word in weights if isinstance(weights, dict) else ():
-        if word not in regions:
-            yield dangling((*path, "weights", word), word, regions, thing)
+    primary, weights = text(one.spec, "traffic", "primary"), at(one.spec, "traffic", "weights")
+    weights = weights if isinstance(weights, dict) else {}
+    words: list[tuple[Path, str]] = [((*path, "primary"), primary)] if primary else []
+    words.extend(((*path, "weights", word), word) for word in weights)
+    for place, word in words:
+        if word in regions:
+            continue
+        if regions and word in names_of(one.fleet, "regions"):
+            expected = f"a region that it is placed in: {one_of(sorted(regions))}"
+            yield Finding(place, expected, f'"{word}"', at_key=place[-1] == word)
+        else:
+            yield dangling(place, word, regions, "a region that it is placed in")
     mode = text(one.spec, "traffic", "mode")
     if mode in ("active-passive", "active-active") and not _somewhere_to_go(one):
         expected = f"{mode} in two regions or more of one environment"
@@ -163,7 +167,7 @@ def pools_take_it(one: _Placed, _complete: bool) -> Iterator[Finding]:
         every = {text(p, "name") for pools in known.values() for p in pools}
         choices = tuple(sorted(every))
         expected = f"a pool of each cluster: {one_of(choices)}"
-        found = f'"{pool}", which {listed(without)} has not'
+        found = f'"{pool}", which is not in {listed(without)}'
         yield Finding(("spec", "pool"), expected, found, word=pool, choices=choices)
     elif known:
         yield from _gpus(one, known, pool)

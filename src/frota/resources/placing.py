@@ -6,7 +6,7 @@ has not the right form fits nothing and limits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from frota.resources.findings import at, entries, number, size, text
@@ -45,22 +45,6 @@ def fits(workload: Any, name: str, cluster: Any) -> bool:
         if isinstance(wanted, list) and wanted and word not in wanted:
             return False
     return True
-
-
-def active(service: Any, name: str, clusters: Mapping[str, Any], among: Iterable[str]) -> bool:
-    """Whether the cluster ``name`` answers requests, or only stands by. ``among`` are the
-    clusters that the service is placed in. Where no cluster of its environment is in the
-    primary region, it answers."""
-    if text(service, "spec", "traffic", "mode") != "active-passive":
-        return True
-    primary = text(service, "spec", "traffic", "primary")
-    own = text(clusters.get(name), "spec", "environment")
-    regions = {
-        other: text(clusters.get(other), "spec", "region")
-        for other in among
-        if text(clusters.get(other), "spec", "environment") == own
-    }
-    return primary not in regions.values() or regions.get(name) == primary
 
 
 def in_environment(service: Any, environment: str) -> dict[str, Any]:

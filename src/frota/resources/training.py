@@ -117,7 +117,7 @@ class TrainingJobSpec(Strict):
     model: ModelRef | None = Field(
         default=None,
         description="The model it begins from, at /models/NAME. Left out: none.",
-        examples=[{"name": "llama-8b", "version": "1", "source": "az://models/llama-8b"}],
+        examples=[{"name": "llama-8b", "version": "1", "source": "az://acme/models/llama-8b.tar"}],
     )
     placement: TrainingPlacement = Field(
         default=TrainingPlacement(),

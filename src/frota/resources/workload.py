@@ -41,8 +41,9 @@ class ModelRef(Strict):
         examples=["sha256:" + "0" * 64],
     )
     source: Annotated[str, Field(pattern=SOURCE_PATTERN, max_length=1024)] = Field(
-        description="Where it is fetched. No credentials: the cluster's identity opens it.",
-        examples=["https://acme.blob.example/models/llama-8b"],
+        description="Where it is fetched: https, http, az (ACCOUNT/CONTAINER/BLOB), abfss, s3, gs, "
+        "hf, or pvc (CLAIM/FILE). No credentials: the cluster's identity opens it.",
+        examples=["az://acme/models/llama-8b.tar"],
     )
 
 
