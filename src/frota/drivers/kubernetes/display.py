@@ -14,7 +14,7 @@ Reflectors = Mapping[WatchedKind, Reflector]
 
 class Display:
     """Puts together the view of one cluster. ``identified``: it is known which cluster
-    answers. ``why``: why it does not answer."""
+    answers, ``doubt`` why not. ``why``: why it does not answer at all."""
 
     def __init__(self, cluster: str) -> None:
         self.answers = False
@@ -22,6 +22,7 @@ class Display:
         self.identified = False
         self.version = ""
         self.why = "not asked yet"
+        self.doubt = ""
         self._serials: Mapping[WatchedKind, int] = {}
         self._serial = 0
         self._facts = ClusterView(cluster, answers=False, last_seen=0.0)  # without objects
@@ -42,7 +43,7 @@ class Display:
             version=self.version,
             absent=frozenset(kind for kind, item in reflectors.items() if item.absent),
             serial=self._serial,
-            error=self.why or _error(reflectors),
+            error=self.why or self.doubt or _error(reflectors),
         )
         changed = facts != self._facts
         if changed:

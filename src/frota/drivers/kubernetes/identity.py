@@ -15,7 +15,8 @@ _HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class Identity:
-    """``known``: was asked since it was last away. ``due``: ask again."""
+    """``known``: was asked since it was last away. ``due``: ask again. ``why``: the last
+    question brought no answer."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -23,6 +24,7 @@ class Identity:
         self.version = ""
         self.known = False
         self.due = True
+        self.why = ""
 
     async def ask(self) -> bool:
         """True: it is another one than before, or of another version. Without an answer
@@ -30,13 +32,14 @@ class Identity:
         try:
             metadata = (await self._read(_SYSTEM)).get("metadata")
             version = plain((await self._read("/version")).get("gitVersion"), 100)
-        except (Answered, Silent, Garbled, TooLarge, Unusable):
+        except (Answered, Silent, Garbled, TooLarge, Unusable) as fault:
+            self.why = f"cannot tell which cluster it is: {fault}"
             return False
         uid = plain(metadata.get("uid"), 100) if isinstance(metadata, dict) else ""
         another = bool(self._uid and uid and uid != self._uid)
         another |= bool(self.version and version != self.version)
         self._uid, self.version = uid or self._uid, version
-        self.known, self.due = True, False
+        self.known, self.due, self.why = True, False, ""
         return another
 
     async def _read(self, path: str) -> Mapping[str, Any]:

@@ -158,7 +158,8 @@ class Member:
         if answers and not why:
             self._display.last_seen = self._kit.clock.now()
         if answers and not self._display.answers:
-            self._identity.known = False
+            self._identity.known = self._display.identified = False
+            self._identity.due = True
             with self._lock:
                 for pump in self._pumps.values():
                     pump.reflector.doubt()
@@ -175,17 +176,20 @@ class Member:
 
     async def _identify(self) -> None:
         """Ask who the cluster is; what was away, or is another one now, is watched anew."""
-        was_known = self._identity.known
+        was_known, first = self._identity.known, not self._identity.version
         another = await self._identity.ask()
+        self._display.identified = self._identity.known
+        self._display.version, self._display.doubt = self._identity.version, self._identity.why
         if not self._identity.known:
+            self._changed()
             return
         if another:
             self._discovery.forget()
             with self._lock:
                 for pump in self._pumps.values():
                     pump.reflector.again()
-        if another or not was_known:
-            for pump in self._pumps.values():
+        for pump in self._pumps.values():
+            if another or not (was_known or first) or pump.resting:
                 pump.start()
         self._changed()
 
@@ -222,8 +226,6 @@ class Member:
         return ""
 
     def _changed(self) -> None:
-        self._display.identified = self._identity.known
-        self._display.version = self._identity.version
         if self._display.changed(self._reflectors()):
             self._kit.changed(self.address.name)
 

@@ -54,6 +54,11 @@ class Pump:
         self._broken = broken
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def resting(self) -> bool:
+        """It waits before it tries again."""
+        return isinstance(self.reflector.step(), Rest)
+
     def start(self) -> None:
         """Begin, or begin anew with what is under way dropped: what the reflector knows
         stays, and nothing rests any longer."""

@@ -29,7 +29,7 @@ _PAGES_MOST = 10_000
 _LIVED_S = 5.0
 _MOVED_S = 1.0
 _DOUBTFUL = 2  # failures since things went well
-_ABRUPT_MOST = 2  # such ends in a row until everything is listed again
+_BARREN_MOST = 2  # watches in a row that brought nothing, until no more is trusted to begin
 
 
 class Item(NamedTuple):
@@ -135,9 +135,10 @@ class Reflector:
         self._limit = _PAGE
         self._failures = 0  # in a row, for how long to rest
         self._trouble = 0  # since a list or a watch last went well, for ``current``
-        self._abrupt = 0
+        self._barren = 0  # watches in a row that began, and ended badly without a word
         self._rest = 0.0
-        self._moved = False  # this stream brought something new
+        self._open = False
+        self._moved = False  # this watch brought something new
 
     @property
     def current(self) -> bool:
@@ -183,8 +184,9 @@ class Reflector:
 
     def opened(self) -> None:
         """A watch began."""
-        self._moved = False
-        self._trouble, self.error = 0, ""
+        self._open = True
+        if self._barren < _BARREN_MOST:
+            self._trouble, self.error = 0, ""
 
     def event(self, event: Event) -> bool:
         """An event came. False: the stream is of no more use; end it as ``End.EXPIRED``."""
@@ -194,6 +196,8 @@ class Reflector:
             return False
         if event.item is not None and not self._take(event.sort, event.item):
             return False
+        self._barren = self._trouble = 0
+        self.error = ""
         self._moved |= event.revision != self._revision
         self._revision = event.revision
         return True
@@ -202,9 +206,11 @@ class Reflector:
         """A list or a watch ended. ``lived``: for how many seconds a watch was open;
         ``after``: the wait that the server asks for."""
         well = lived >= _LIVED_S or (self._moved and lived >= _MOVED_S)
-        self._moved = False
         if well:
-            self._failures = self._abrupt = 0
+            self._failures = self._barren = 0
+        elif self._open and not self._moved:
+            self._barren += 1
+        self._moved = self._open = False
         listing = not self._revision
         if end is End.CLOSED and not listing:
             self._closed(well=well)
@@ -225,9 +231,7 @@ class Reflector:
         """In order, as servers do every few minutes; or too soon to be in order."""
         if well:
             return
-        self._abrupt += 1
-        if self._abrupt >= _ABRUPT_MOST:
-            self._abrupt = 0
+        if self._barren >= _BARREN_MOST:
             self._restart()
         self._fail("watches end as soon as they begin", quick=True)
 
@@ -277,7 +281,7 @@ class Reflector:
         self.serial += bool(self.objects)
         self.objects = {}
         self._restart()
-        self._held = self._failures = self._abrupt = self._trouble = 0
+        self._held = self._failures = self._barren = self._trouble = 0
         self.absent, self.error = True, ""
         wait = self._bounds.absent_s
         self._rest = self._rng.uniform(wait / 2, wait)
