@@ -114,9 +114,9 @@ class Application:
         trace: TracebackType | None,
     ) -> None:
         for engine in self._engines.values():
-            engine.stop()
+            engine.turning.stop()
         for provider, engine in self._engines.items():
-            if not engine.join():
+            if not engine.turning.join():
                 self._tell(f"the controllers of {provider} hosts did not end in time")
         self.store.close()
         self._guard.release()
@@ -145,8 +145,8 @@ class Application:
                 self._tell(f"{error}; looking again")
                 self._alarm.wait(4 * POLL_S)
             for engine in self._engines.values():
-                if engine.error is not None:
-                    raise engine.error
+                if engine.turning.error is not None:
+                    raise engine.turning.error
             self._alarm.wait(POLL_S)
 
     def look(self) -> None:
@@ -158,7 +158,7 @@ class Application:
         for group in dict.fromkeys(self._group_of(kind, name) for kind, name in changed):
             provider = self._providers.get(group)
             if provider is not None:
-                self._engine(provider).wake(group)
+                self._engine(provider).turning.wake(group)
         self._since = reached
 
     @property
@@ -194,7 +194,7 @@ class Application:
             leases = Leases(self.store, outfitter.clock, self._holder, alone=True)
             teller = Teller(self._tell, outfitter.clock)
             engine = self._engines[provider] = Engine(self.store, outfitter, leases, teller)
-            engine.start()
+            engine.turning.start()
         return engine
 
     def _outfitter(self, provider: str) -> Outfitter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import partial
 
 from frota.app.leased import LeasedFence, LeasedHypervisor
 from frota.app.outfit import Outfit, Outfitter
+from frota.app.turning import Turning
 from frota.controllers.desired import desired_group
 from frota.controllers.hostgroup import HostGroupController
 from frota.controllers.records import GROUP
@@ -20,8 +20,6 @@ from frota.runtime.loop import Loop
 from frota.runtime.queue import WorkQueue
 from frota.runtime.result import Result
 from frota.runtime.worker import Observer, Worker
-
-_JOIN_S = 15.0
 
 
 @dataclass(slots=True)
@@ -47,46 +45,18 @@ class Engine:
         self._rng = random.SystemRandom()
         queue = WorkQueue(self._rng)
         worker = Worker(queue, self._reconcile, outfitter.clock, observer)
-        self._loop = Loop(worker, outfitter.alarm)
-        self._thread = threading.Thread(target=self._run, name="controllers", daemon=True)
-        self.error: BaseException | None = None
+        loop = Loop(worker, outfitter.alarm)
+        self.turning = Turning(loop, "controllers", self._finish)
 
     @property
     def outfitter(self) -> Outfitter:
         """What makes the ports of this engine's groups."""
         return self._outfitter
 
-    def start(self) -> None:
-        """Begin, in a thread of its own."""
-        self._thread.start()
-
-    def wake(self, group: str) -> None:
-        """Look at a group now: something that it rests on was written."""
-        self._loop.wake(group)
-
-    def stop(self) -> None:
-        """Ask it to end after the pass that is under way."""
-        self._loop.stop()
-
-    def join(self) -> bool:
-        """Wait for the end, a while; whether it came."""
-        self._thread.join(_JOIN_S)
-        return not self._thread.is_alive()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still works."""
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self._loop.run()
-        except BaseException as error:  # noqa: BLE001 - told by the thread that started this one
-            self.error = error
-        finally:
-            for group in list(self._members):
-                self._drop(group)
-            self._outfitter.close()
+    def _finish(self) -> None:
+        for group in list(self._members):
+            self._drop(group)
+        self._outfitter.close()
 
     def _reconcile(self, group: str) -> Result:
         standing = self._leases.ensure(group)
@@ -121,7 +91,7 @@ class Engine:
             return member
         if member is not None:
             self._drop(group, release=False)
-        outfit = self._outfitter.outfit(spec, self._store, partial(self._loop.wake, group))
+        outfit = self._outfitter.outfit(spec, self._store, partial(self.turning.wake, group))
         held: Callable[[], bool] = partial(self._leases.held, group)
         controller = HostGroupController(
             group,

@@ -1,0 +1,222 @@
+"""The controller of one member cluster: what it should have, what it shows, what is sent.
+
+Level-based: every pass compares the content that was released for the cluster with what its
+watches show, and sends what differs. A killed controller loses nothing: what was sent is
+seen, and sending it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
+
+from frota.controllers.clusterrecords import STATUS, Wish, read_bundle, read_wish
+from frota.controllers.deliverystory import DeliveryStory
+from frota.controllers.story import Story
+from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind
+from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
+from frota.model.objects import Object, ObjectKey
+from frota.model.release import ClusterStatus, Drift, HeldPrune
+from frota.planners.delivery import Wanted, learn, plan_delivery, prepare, remember
+from frota.planners.delivery.conditions import Standing, cluster_conditions
+from frota.ports.clock import Clock
+from frota.ports.clusters import Clusters
+from frota.ports.store import Conflict, Store, Write
+from frota.runtime.cause import cause_id
+from frota.runtime.result import Result
+
+_NOTHING = Wanted({}, {}, "")
+_SHOWN_MOST = 50  # drifts and problems in a status; more are counted in the conditions
+_JITTER = 0.2  # of the time between full comparisons, so that clusters do not keep step
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A delivery under way, with the plan that it is of."""
+
+    plan: DeliveryPlan
+    keys: frozenset[ObjectKey]
+
+
+class ClusterController:
+    """Keeps one cluster as released. One instance acts on a cluster at a time."""
+
+    def __init__(
+        self, cluster: str, *, store: Store, clusters: Clusters, clock: Clock, rng: random.Random
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._clusters = clusters
+        self._clock = clock
+        self._rng = rng
+        self._new_id = partial(cause_id, rng)
+        self._memory = DeliveryMemory()
+        self._wanted = _NOTHING
+        self._digest = ""
+        self._flights: dict[str, _Flight] = {}
+        self._story = DeliveryStory(cluster)
+        self._compare_at = -inf
+
+    def reconcile(self) -> Result:
+        """One pass. Raises StoreError when the store cannot be read or written."""
+        wish = read_wish(self._store, self._cluster)
+        if wish is None:
+            self._clusters.detach(self._cluster)
+            return Result()
+        now = self._clock.now()
+        wanted = self._content(wish)
+        kinds = _kinds(wanted.objects.values(), wish.status)
+        self._clusters.attach(wish.address, kinds)
+        view = self._clusters.view(self._cluster)
+        story = Story(wish.fleet, now)
+        ended = self._take_ends(wish, story, now)
+        plan = self._plan(wish, wanted, view, now)
+        delivery = self._delivery(plan)
+        if delivery is not None:
+            self._story.sends(story, plan, delivery)
+        self._story.found(story, plan)
+        status = self._status(wish, wanted, plan, view, kinds, now)
+        if not self._write(wish, status, story):
+            return Result(now)  # somebody wrote first: look again
+        if delivery is not None:
+            keys = frozenset(change.key for batch in delivery.batches for change in batch)
+            self._flights[delivery.id] = _Flight(plan, keys)
+            self._clusters.order(delivery)
+        for outcome in ended:
+            self._clusters.settle(outcome.delivery)
+        return Result(min(self._again_at(wish, view, plan, now), now + wish.compare))
+
+    def _content(self, wish: Wish) -> Wanted:
+        """The released content, made ready once for each digest."""
+        digest = wish.release.digest if wish.release is not None else ""
+        if digest != self._digest or (digest and self._wanted is _NOTHING):
+            objects = read_bundle(self._store, self._cluster, digest) if digest else None
+            if objects is not None:
+                self._wanted = prepare(objects, wish.policy.membership)
+                self._digest = digest
+        return self._wanted
+
+    def _take_ends(self, wish: Wish, story: Story, now: float) -> list[DeliveryOutcome]:
+        """Learn from deliveries that ended. Those of a process before this one teach nothing."""
+        ended = [item for item in self._clusters.outcomes() if item.cluster == self._cluster]
+        for outcome in ended:
+            flight = self._flights.pop(outcome.delivery, None)
+            if flight is not None:
+                self._memory = learn(self._memory, flight.plan, outcome, wish.policy, now)
+                self._story.ended(story, outcome)
+        return ended
+
+    def _plan(self, wish: Wish, wanted: Wanted, view: ClusterView, now: float) -> DeliveryPlan:
+        if wish.release is None or not self._digest:
+            return DeliveryPlan(self._cluster, waits="nothing was released for it yet")
+        if now >= self._compare_at:  # trust no watch for longer than this
+            self._memory = replace(self._memory, settled={})
+            self._compare_at = now + wish.compare * (1 + _JITTER * (self._rng.random() - 0.5))
+        plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
+        self._memory = remember(self._memory, plan, wanted.digest)
+        return plan
+
+    def _delivery(self, plan: DeliveryPlan) -> Delivery | None:
+        """What of a plan is not on its way already: a fresh change does not wait for a
+        backlog."""
+        flying = frozenset[ObjectKey]().union(*(flight.keys for flight in self._flights.values()))
+        batches = tuple(
+            fresh
+            for batch in plan.batches
+            if (fresh := tuple(change for change in batch if change.key not in flying))
+        )
+        if not batches:
+            return None
+        return Delivery(f"{self._cluster}-{self._new_id()}", self._cluster, batches)
+
+    def _status(
+        self,
+        wish: Wish,
+        wanted: Wanted,
+        plan: DeliveryPlan,
+        view: ClusterView,
+        kinds: frozenset[WatchedKind],
+        now: float,
+    ) -> ClusterStatus:
+        release, old = wish.release, wish.status
+        generation = release.generation if release is not None else 0
+        standing = Standing(view, wanted, plan, wish.policy, generation, wish.declared)
+        conditions = cluster_conditions(standing, old.conditions if old is not None else (), now)
+        fresh = ClusterStatus(
+            cluster=self._cluster,
+            fleet=wish.fleet,
+            generation=generation,
+            digest=self._digest,
+            conditions=conditions,
+            wanted=len(wanted.objects),
+            version=view.version or (old.version if old is not None else ""),
+            kinds=kinds,
+        )
+        if plan.waits:
+            if old is None:
+                return fresh
+            return replace(
+                fresh,
+                settled=old.settled,
+                drifts=old.drifts,
+                problems=old.problems,
+                held=old.held,
+            )
+        return replace(
+            fresh,
+            settled=len(plan.settled),
+            drifts=tuple(_drifts(plan))[:_SHOWN_MOST],
+            problems=tuple(_problems(plan))[:_SHOWN_MOST],
+            held=_held(plan),
+        )
+
+    def _write(self, wish: Wish, status: ClusterStatus, story: Story) -> bool:
+        if status == wish.status and not story.lines:
+            return True
+        writes = [Write(STATUS, self._cluster, status, wish.status_revision)]
+        try:
+            self._store.commit(writes if status != wish.status else (), story.lines)
+        except Conflict:
+            return False
+        return True
+
+    def _again_at(self, wish: Wish, view: ClusterView, plan: DeliveryPlan, now: float) -> float:
+        again_at = min(plan.again_at, self._compare_at)
+        if not view.answers:
+            due = view.last_seen + wish.policy.unreachable_after
+            again_at = min(again_at, due) if due > now else again_at
+        return max(again_at, now)
+
+
+def _kinds(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
+    """Kinds to be watched: those wanted, and those of which something may be left."""
+    found = set(status.kinds) if status is not None else set()
+    for item in objects:
+        group, _, version = str(item["apiVersion"]).rpartition("/")
+        found.add(WatchedKind(group, version, item["kind"]))
+    return frozenset(found)
+
+
+def _drifts(plan: DeliveryPlan) -> Iterable[Drift]:
+    for item in plan.drifts:
+        fields = tuple(
+            f"{diff.path}" + (f" (by {diff.writer})" if diff.writer else "") for diff in item.diffs
+        )
+        yield Drift(str(item.key), item.reason, item.message, fields, item.change is not None)
+
+
+def _problems(plan: DeliveryPlan) -> Iterable[str]:
+    for item in plan.items:
+        if item.change is None and not item.drifted:
+            yield f"{item.key}: {item.reason}: {item.message}"
+
+
+def _held(plan: DeliveryPlan) -> HeldPrune | None:
+    held = plan.held
+    if held is None:
+        return None
+    names = tuple(str(key) for key in held.keys[:_SHOWN_MOST])
+    return HeldPrune(held.approval, names, len(held.keys), held.reasons)
