@@ -1,4 +1,4 @@
-"""Ports that act only while the lease of their group is held.
+"""Ports that act only while the lease of their group, or cluster, is held.
 
 A controller checks its lease before a pass; this is the last check before the act. What
 is dropped here is on record, and its next holder orders it again under the same id.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from frota.model.definition import Definition
+from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind
 from frota.model.sight import FenceVerdict, HostView, Outcome
 from frota.model.vm import Operation
+from frota.ports.clusters import ClusterAddress, Clusters
 from frota.ports.fence import Fence
 from frota.ports.hypervisor import HostAddress, Hypervisor
 
@@ -57,3 +59,23 @@ class LeasedFence:
         """See ``ports.fence.Fence``."""
         if self._held():
             self._port.kill(host, incarnation)
+
+
+class LeasedClusters:
+    """Member clusters that take deliveries only from the holder of the lease."""
+
+    def __init__(self, port: Clusters, held: Held) -> None:
+        self._port = port
+        self._held = held
+        self.attach: Callable[[ClusterAddress, frozenset[WatchedKind]], None] = port.attach
+        self.detach: Callable[[str], None] = port.detach
+        self.view: Callable[[str], ClusterView] = port.view
+        self.outcomes: Callable[[], Sequence[DeliveryOutcome]] = port.outcomes
+        self.settle: Callable[[str], None] = port.settle
+        self.cancel: Callable[[str], None] = port.cancel
+        self.on_change = port.on_change
+
+    def order(self, delivery: Delivery) -> None:
+        """See ``ports.clusters.Clusters``."""
+        if self._held():
+            self._port.order(delivery)
