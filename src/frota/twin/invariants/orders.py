@@ -204,13 +204,19 @@ class OrderRules:
             self._findings.broken("I15", text)
 
     def settled(self) -> None:
-        """I9, for all moves by choice that began together: before them, and when done."""
+        """I9, for all moves by choice that began together: before them, and when done.
+
+        Others on record, which a killed controller did not come to order, count as done.
+        """
         moves, self._begun = self._begun, []
         if not moves:
             return
         book = self._book
         now = Snapshot("", 0.0, book.hosts, book.sets, book.vms, book.policy)
         vms = [(move, book.vms[move.vm]) for move in moves if move.vm in book.vms]
+        begun = {move.vm for move in moves}
+        others = [vm for vm in book.vms.values() if vm.name not in begun and _by_choice(vm)]
+        now = now.with_vms(_rested(vm, vm.operation.dst) for vm in others if vm.operation)
         if not survives_any_host(now.with_vms(_rested(vm, move.src) for move, vm in vms)):
             return
         if not survives_any_host(now.with_vms(_rested(vm, move.dst) for move, vm in vms)):
@@ -222,6 +228,10 @@ class OrderRules:
 def _rested(vm: Vm, host: str) -> Vm:
     """The VM as if it simply ran on a host."""
     return replace(vm, host=host, operation=None, state=VmState.RUNNING)
+
+
+def _by_choice(vm: Vm) -> bool:
+    return vm.operation is not None and vm.operation.voluntary and _moves(vm.operation)
 
 
 def _moves(operation: Operation | None) -> bool:
