@@ -20,11 +20,15 @@ from frota.ports.store import StoreError
 # By name, so that a command that only shows entries does not load them.
 KINDS: Mapping[str, str] = {
     "AvailabilitySet": "frota.model.availability:AvailabilitySet",
+    "ClusterStatus": "frota.model.release:ClusterStatus",
     "Condition": "frota.model.condition:Condition",
     "Definition": "frota.model.definition:Definition",
     "Host": "frota.model.host:Host",
     "Lease": "frota.model.lease:Lease",
     "Operation": "frota.model.vm:Operation",
+    "PruneApproval": "frota.model.deliveryplan:PruneApproval",
+    "Release": "frota.model.release:Release",
+    "Rollout": "frota.model.rollout:Rollout",
     "Verdict": "frota.model.availability:Verdict",
     "VirtualMachine": "frota.model.vm:Vm",
 }

@@ -1,0 +1,210 @@
+"""The controller of one fleet: compiles what is declared and lets it out, cluster by cluster.
+
+What is declared becomes a revision: the content of every cluster, stored under its digest
+before anything refers to it. A rollout says which cluster has which revision now; releases
+tell the clusters' own controllers. A killed controller goes on from the stored rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from frota.compile.kubernetes import compile_fleet, membership
+from frota.controllers.clusterrecords import (
+    BUNDLE,
+    CLUSTER,
+    FLEET,
+    RELEASE,
+    ROLLOUT,
+    bundle_name,
+)
+from frota.controllers.fleetrecords import REVISION, FleetRecords, kept, shape_of
+from frota.controllers.story import Story
+from frota.model.decision import Stage
+from frota.model.objects import Object
+from frota.model.release import Release
+from frota.model.rollout import Advance, Phase, Rollout, RolloutFleet
+from frota.planners.delivery import prepare
+from frota.planners.delivery.wanted import digest
+from frota.planners.rollout import advance, begin
+from frota.ports.clock import Clock
+from frota.ports.store import Conflict, Entry, Store, Write
+from frota.runtime.result import Result
+
+_REVISIONS_MOST = 10  # kept to go back to
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """The documents of a fleet, compiled. ``contents`` are the objects of each cluster."""
+
+    shape: RolloutFleet
+    revision: str
+    digests: Mapping[str, str]
+    contents: Mapping[str, tuple[Object, ...]]
+
+
+class FleetController:
+    """Keeps one fleet as declared. One instance acts on a fleet at a time."""
+
+    def __init__(self, fleet: str, *, store: Store, clock: Clock) -> None:
+        self._fleet = fleet
+        self._store = store
+        self._clock = clock
+        self._records = FleetRecords(store, fleet)
+        self._read: tuple[tuple[str, str, int], ...] = ()
+        self._declared: _Declared | None = None
+        self._said: dict[str, str] = {}
+
+    def reconcile(self) -> Result:
+        """One pass. Raises StoreError when the store cannot be read or written."""
+        declared = self._compile()
+        if declared is None:
+            return Result()
+        now = self._clock.now()
+        story = Story(self._fleet, now)
+        entry = self._records.rollout()
+        rollout = self._current(declared, entry, story, now)
+        candidates = dict.fromkeys(
+            [rollout.revision, *(part.before for part in rollout.clusters if part.before)]
+        )
+        states = self._records.states(declared.shape, tuple(candidates))
+        step = advance(declared.shape, states, rollout, now)
+        self._tell(step, rollout, story)
+        writes = list(self._writes(declared, entry, step, now))
+        if writes or story.lines:
+            try:
+                self._store.commit(writes, story.lines)
+            except Conflict:
+                return Result(now)  # somebody wrote first: look again
+        return Result(step.again_at)
+
+    def _compile(self) -> _Declared | None:
+        """The documents, compiled when any of them changed; None when there is no fleet."""
+        entries = self._records.documents()
+        read = tuple((entry.kind, entry.name, entry.revision) for entry in entries)
+        if read != self._read:
+            self._declared = self._compiled(entries)
+            self._read = read
+        return self._declared
+
+    def _compiled(self, entries: list[Entry]) -> _Declared | None:
+        fleet = next((e.value for e in entries if (e.kind, e.name) == (FLEET, self._fleet)), None)
+        if fleet is None:
+            return None
+        clusters = [
+            entry.value
+            for entry in entries
+            if entry.kind == CLUSTER and entry.value["spec"].get("fleet") == self._fleet
+        ]
+        names = {cluster["metadata"]["name"] for cluster in clusters}
+        compiled = compile_fleet(entry.value for entry in entries)
+        contents = {name: objects for name, objects in compiled.items() if name in names}
+        label = membership(self._fleet)
+        digests = {name: prepare(objects, label).digest for name, objects in contents.items()}
+        return _Declared(
+            shape_of(fleet, clusters), digest(sorted(digests.items())), digests, contents
+        )
+
+    def _current(
+        self, declared: _Declared, entry: Entry | None, story: Story, now: float
+    ) -> Rollout:
+        """The rollout to go on with; a new one when something else is declared."""
+        old: Rollout | None = entry.value if entry is not None else None
+        if old is not None and old.revision == declared.revision:
+            return old
+        before = kept(old) if old is not None else {}
+        generation = old.generation + 1 if old is not None else 1
+        fresh = begin(declared.shape, declared.revision, generation, before, now)
+        instead = f", instead of {old.id}, which is not over" if old and not old.over else ""
+        text = f"{fresh.id} to {len(declared.shape.members)} clusters{instead}"
+        story.tell(Stage.CAUSE, fresh.id, f"Fleet/{self._fleet}", "RolloutBegins", text)
+        return fresh
+
+    def _writes(
+        self, declared: _Declared, entry: Entry | None, step: Advance, now: float
+    ) -> Iterator[Write]:
+        rollout = step.rollout
+        if entry is None or entry.value != rollout:
+            revision = entry.revision if entry is not None else 0
+            yield Write(ROLLOUT, self._fleet, rollout, revision)
+        stored = self._records.revisions()
+        if rollout.revision == declared.revision and declared.revision not in stored:
+            yield from self._content(declared)
+            stored[declared.revision] = declared.digests
+        yield from self._releases(step, stored, now)
+        yield from self._forget(rollout, stored, step)
+
+    def _content(self, declared: _Declared) -> Iterator[Write]:
+        """The content of a revision, and the revision that names it."""
+        for cluster, found in declared.digests.items():
+            if not self._records.bundled(cluster, found):
+                value = {"objects": [dict(item) for item in declared.contents[cluster]]}
+                yield Write(BUNDLE, bundle_name(cluster, found), value, None)
+        value = {"clusters": dict(declared.digests)}
+        yield Write(REVISION, f"{self._fleet}/{declared.revision}", value, None)
+
+    def _releases(
+        self, step: Advance, stored: Mapping[str, Mapping[str, str]], now: float
+    ) -> Iterator[Write]:
+        """What each cluster is told to have; one that is to be left alone is told nothing."""
+        releases = self._records.releases()
+        for cluster, revision in step.deliver.items():
+            found = stored.get(revision, {}).get(cluster)
+            if found is None:
+                continue  # it was no member then
+            old, at = releases.pop(cluster, (None, 0))
+            generation = step.rollout.generation
+            if old is not None and revision != step.rollout.revision:
+                generation = old.generation
+            if old is None or (old.digest, old.generation) != (found, generation):
+                fresh = Release(cluster, self._fleet, generation, found, now)
+                yield Write(RELEASE, cluster, fresh, at)
+        for cluster, (_, at) in releases.items():
+            yield Write(RELEASE, cluster, None, at)
+
+    def _forget(
+        self, rollout: Rollout, stored: Mapping[str, Mapping[str, str]], step: Advance
+    ) -> Iterator[Write]:
+        """Revisions that nothing refers to, but for the last few."""
+        needed = {rollout.revision, *step.deliver.values()}
+        needed |= {part.before for part in rollout.clusters}
+        spare = [revision for revision in stored if revision not in needed]
+        gone = spare[: max(0, len(spare) - _REVISIONS_MOST)]
+        left = {
+            (cluster, found)
+            for revision, by in stored.items()
+            if revision not in gone
+            for cluster, found in by.items()
+        }
+        for revision in gone:
+            yield Write(REVISION, f"{self._fleet}/{revision}", None, None)
+            for pair in stored[revision].items():
+                if pair not in left:
+                    yield Write(BUNDLE, bundle_name(*pair), None, None)
+
+    def _tell(self, step: Advance, before: Rollout, story: Story) -> None:
+        """Journal what changed: the phase, and what each wave and cluster waits for."""
+        rollout, cause = step.rollout, step.rollout.id
+        if rollout.phase is not before.phase or "" not in self._said:
+            self._said[""] = rollout.phase
+            stage = Stage.OUTCOME if rollout.phase is not Phase.RUNNING else Stage.DECISION
+            text = f"{rollout.id} is {rollout.phase}"
+            story.tell(stage, cause, f"Fleet/{self._fleet}", f"Rollout{rollout.phase}", text)
+        said = {reason.subject: reason for reason in step.reasons}
+        for subject, reason in said.items():
+            if self._said.get(subject) != reason.reason:
+                self._said[subject] = reason.reason
+                kind = "Cluster" if subject not in _waves(step) else "Wave"
+                message = reason.message
+                if step.approve and reason.reason == "WaitsForApproval":
+                    message += f": frota rollout approve {self._fleet} {step.approve}"
+                story.tell(Stage.DECISION, cause, f"{kind}/{subject}", reason.reason, message)
+        for subject in self._said.keys() - said.keys() - {""}:
+            del self._said[subject]
+
+
+def _waves(step: Advance) -> frozenset[str]:
+    clusters = {part.cluster for part in step.rollout.clusters}
+    return frozenset(r.subject for r in step.reasons if r.subject not in clusters)

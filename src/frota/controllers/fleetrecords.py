@@ -1,0 +1,150 @@
+"""One fleet's part of the store: what is declared of it, and what was compiled from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from frota.controllers.clusterrecords import (
+    BUNDLE,
+    CLUSTER,
+    FLEET,
+    RELEASE,
+    ROLLOUT,
+    STATUS,
+    bundle_name,
+    condition_of,
+)
+from frota.model.clusterstatus import ClusterCondition, ConditionType, Truth
+from frota.model.release import ClusterStatus, Release
+from frota.model.rollout import (
+    ClusterState,
+    Gate,
+    Rollout,
+    RolloutFleet,
+    RolloutMember,
+    RolloutStage,
+)
+from frota.ports.store import Entry, Store
+from frota.resources.quantity import parse_duration
+
+REVISION = "Revision"
+DECLARED = (FLEET, CLUSTER, "Team", "InferenceService", "TrainingJob")
+_GOING = frozenset({"Progressing", "Looking", "NotSeen"})  # what waiting may mend
+
+
+class FleetRecords:
+    """Reads of one fleet. Nothing is kept between two passes but what is immutable."""
+
+    def __init__(self, store: Store, fleet: str) -> None:
+        self._store = store
+        self._fleet = fleet
+
+    def documents(self) -> list[Entry]:
+        """Everything that is declared, of all fleets: rules hold over all of it."""
+        return [entry for kind in DECLARED for entry in self._store.list(kind)]
+
+    def rollout(self) -> Entry | None:
+        """The record of the last rollout."""
+        return self._store.get(ROLLOUT, self._fleet)
+
+    def releases(self) -> dict[str, tuple[Release, int]]:
+        """What clusters were told to have, with the revisions of the entries."""
+        found = self._store.list(RELEASE)
+        return {e.name: (e.value, e.revision) for e in found if e.value.fleet == self._fleet}
+
+    def digests(self, revision: str) -> Mapping[str, str]:
+        """The content of each cluster in a revision of the fleet."""
+        entry = self._store.get(REVISION, self._revision_name(revision))
+        return entry.value["clusters"] if entry is not None else {}
+
+    def revisions(self) -> dict[str, Mapping[str, str]]:
+        """All revisions that are stored."""
+        prefix = f"{self._fleet}/"
+        return {
+            entry.name.removeprefix(prefix): entry.value["clusters"]
+            for entry in self._store.list(REVISION)
+            if entry.name.startswith(prefix)
+        }
+
+    def bundled(self, cluster: str, digest: str) -> bool:
+        """Whether a content is stored."""
+        return self._store.get(BUNDLE, bundle_name(cluster, digest)) is not None
+
+    def states(self, shape: RolloutFleet, candidates: Sequence[str]) -> dict[str, ClusterState]:
+        """What is known of each cluster. ``candidates``: revisions it may hold, the one that
+        is wanted first: a content may be the same in several."""
+        contents = {revision: self.digests(revision) for revision in candidates}
+        found = {}
+        for member in shape.members:
+            entry = self._store.get(STATUS, member.cluster)
+            if entry is not None and entry.value.fleet == self._fleet:
+                found[member.cluster] = _state(entry.value, contents)
+        return found
+
+    def _revision_name(self, revision: str) -> str:
+        return f"{self._fleet}/{revision}"
+
+
+def _state(status: ClusterStatus, contents: Mapping[str, Mapping[str, str]]) -> ClusterState:
+    reachable = condition_of(status, ConditionType.REACHABLE)
+    synced = condition_of(status, ConditionType.SYNCED)
+    degraded = condition_of(status, ConditionType.DEGRADED)
+    whole = _is(synced, Truth.TRUE)
+    holds = [r for r, by in contents.items() if whole and by.get(status.cluster) == status.digest]
+    stuck = _is(synced, Truth.FALSE) and synced is not None and synced.reason not in _GOING
+    said = next((c for c in (reachable, synced, degraded) if c is not None and c.message), None)
+    return ClusterState(
+        cluster=status.cluster,
+        # Unknown for a moment is no silence: what is under way there goes on.
+        reachable=not _is(reachable, Truth.FALSE),
+        revision=holds[0] if holds else "",
+        healthy=degraded is not None and degraded.reason == "AllHealthy",
+        failed=stuck or _is(degraded, Truth.TRUE),
+        message=f"{said.reason}: {said.message}" if said is not None else "",
+    )
+
+
+def _is(condition: ClusterCondition | None, truth: Truth) -> bool:
+    return condition is not None and condition.status is truth
+
+
+def shape_of(fleet: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]) -> RolloutFleet:
+    """The stages, waves and stand-ins of a fleet, from its documents."""
+    spec, name = fleet["spec"], fleet["metadata"]["name"]
+    return RolloutFleet(
+        name=name,
+        stages=tuple(
+            RolloutStage(
+                environment=stage["name"],
+                waves=tuple(tuple(wave) for wave in stage["waves"]),
+                gate=Gate(
+                    soak=parse_duration(stage["gates"]["soak"]),
+                    approval=stage["gates"]["approval"],
+                    healthy=stage["gates"]["healthy"],
+                ),
+            )
+            for stage in spec["environments"]
+        ),
+        members=tuple(
+            RolloutMember(
+                cluster["metadata"]["name"],
+                cluster["spec"].get("environment") or "",
+                cluster["spec"].get("region") or "",
+            )
+            for cluster in clusters
+        ),
+        stand_ins=frozenset(
+            (region["name"], other) for region in spec["regions"] for other in region["standsInFor"]
+        ),
+    )
+
+
+def kept(rollout: Rollout) -> dict[str, str]:
+    """The revision that each cluster is kept at, or was last given whole: what it has before
+    the next rollout."""
+    return {
+        part.cluster: revision
+        for part in rollout.clusters
+        if (revision := rollout.revision if part.reached else part.before)
+    }
