@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from frota.compile.kubernetes import compile_fleet, membership
 from frota.controllers.clusterrecords import (
@@ -140,10 +141,12 @@ class FleetController:
         """The content of a revision, and the revision that names it."""
         for cluster, found in declared.digests.items():
             if not self._records.bundled(cluster, found):
-                value = {"objects": [dict(item) for item in declared.contents[cluster]]}
+                value: dict[str, Any] = {
+                    "objects": [dict(item) for item in declared.contents[cluster]]
+                }
                 yield Write(BUNDLE, bundle_name(cluster, found), value, None)
-        value = {"clusters": dict(declared.digests)}
-        yield Write(REVISION, f"{self._fleet}/{declared.revision}", value, None)
+        named = {"clusters": dict(declared.digests)}
+        yield Write(REVISION, f"{self._fleet}/{declared.revision}", named, None)
 
     def _releases(
         self, step: Advance, stored: Mapping[str, Mapping[str, str]], now: float
