@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from frota.app import real, twin
 from frota.app.engine import Engine
+from frota.app.fleets import Fleets
 from frota.app.outfit import Outfitter
+from frota.app.turning import Turning
 from frota.controllers.records import CLUSTER, GROUP
 from frota.ports.clock import Clock
 from frota.ports.store import Compacted, StoreError
@@ -24,6 +27,7 @@ from frota.store.sqlite import SqliteStore, stored_time
 from frota.twin import Site
 
 POLL_S = 0.25  # how soon what another process wrote is seen
+_POLL_FLEETS_S = 0.02  # where clusters are to follow at once
 _ASK_AGAIN_S = 0.1
 _REPEAT_S = 60.0  # the same trouble of the same group is told once in this time
 
@@ -100,6 +104,9 @@ class Application:
             raise
         pid = f"{socket.gethostname()}-{os.getpid()}"
         self._holder = f"{pid}-{random.SystemRandom().getrandbits(32):08x}"
+        self._fleets = Fleets(
+            self.store, self._clock, self._holder, partial(Teller, self._tell), speed=self._speed
+        )
         if self._clock.ahead > 5:
             self._tell(
                 f"the wall clock is {self._clock.ahead:.0f} s behind the last time in the store; "
@@ -113,11 +120,12 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for engine in self._engines.values():
-            engine.turning.stop()
-        for provider, engine in self._engines.items():
-            if not engine.turning.join():
-                self._tell(f"the controllers of {provider} hosts did not end in time")
+        turnings = list(self._turnings())
+        for turning in turnings:
+            turning.stop()
+        for turning in turnings:
+            if not turning.join():
+                self._tell(f"{turning.name} did not end in time")
         self.store.close()
         self._guard.release()
         self._alarm.close()
@@ -144,10 +152,10 @@ class Application:
             except StoreError as error:
                 self._tell(f"{error}; looking again")
                 self._alarm.wait(4 * POLL_S)
-            for engine in self._engines.values():
-                if engine.turning.error is not None:
-                    raise engine.turning.error
-            self._alarm.wait(POLL_S)
+            for turning in self._turnings():
+                if turning.error is not None:
+                    raise turning.error
+            self._alarm.wait(_POLL_FLEETS_S if self._fleets.started else POLL_S)
 
     def look(self) -> None:
         """Wake the groups about which anything was written since the last look."""
@@ -159,7 +167,12 @@ class Application:
             provider = self._providers.get(group)
             if provider is not None:
                 self._engine(provider).turning.wake(group)
+        self._fleets.written(changed)
         self._since = reached
+
+    def _turnings(self) -> Iterator[Turning]:
+        yield from (engine.turning for engine in self._engines.values())
+        yield from self._fleets.turnings()
 
     @property
     def clock(self) -> Clock:

@@ -17,6 +17,7 @@ class Turning:
     def __init__(self, loop: Loop, name: str, finish: Callable[[], None]) -> None:
         self._loop = loop
         self._finish = finish
+        self.name = name
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.error: BaseException | None = None
 

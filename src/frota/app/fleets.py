@@ -1,0 +1,163 @@
+"""Fleets and their member clusters: who is woken by what was written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from frota.app.deliverer import Deliverer
+from frota.app.members import members_of
+from frota.app.turning import Turning
+from frota.controllers.clusterrecords import (
+    CLUSTER,
+    FLEET,
+    PRUNE_APPROVAL,
+    RELEASE,
+    ROLLOUT,
+    STATUS,
+    TAKE_OVER,
+)
+from frota.controllers.fleet import FleetController
+from frota.controllers.fleetrecords import DECLARED
+from frota.ports.clock import Clock
+from frota.ports.store import Store, StoreError
+from frota.runtime.alarm import PipeAlarm
+from frota.runtime.lease import Leases
+from frota.runtime.loop import Loop
+from frota.runtime.queue import WorkQueue
+from frota.runtime.result import Result
+from frota.runtime.worker import Observer, Worker
+
+_PAUSE_S = 0.005
+MakeObserver = Callable[[Clock], Observer]
+
+
+class Fleets:
+    """The controllers of all fleets, and of the clusters that are delivered to from here."""
+
+    def __init__(
+        self, store: Store, clock: Clock, holder: str, observer: MakeObserver, *, speed: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._holder = holder
+        self._observer = observer
+        self._speed = speed
+        self._leases = Leases(store, clock, holder, alone=True)
+        self._controllers: dict[str, FleetController] = {}
+        self._deliverers: dict[str, Deliverer] = {}
+        self._alarm = PipeAlarm()
+        worker = Worker(WorkQueue(random.SystemRandom()), self._reconcile, clock, observer(clock))
+        loop = Loop(worker, self._alarm, pause_s=_PAUSE_S)
+        self._turning = Turning(loop, "fleets", self._finish)
+        self._started = False
+
+    @property
+    def started(self) -> bool:
+        """Whether there ever was a fleet."""
+        return self._started
+
+    def turnings(self) -> Iterator[Turning]:
+        """All loops that run."""
+        if self._started:
+            yield self._turning
+        for deliverer in self._deliverers.values():
+            yield deliverer.turning
+
+    def written(self, changed: Iterable[tuple[str, str]]) -> None:
+        """Wake whom it concerns that these entries were written, by (kind, name)."""
+        fleets: set[str] = set()
+        clusters: set[str] = set()
+        for kind, name in changed:
+            if kind in DECLARED:
+                fleets.update(entry.name for entry in self._store.list(FLEET))
+                if kind == FLEET:
+                    fleets.add(name)
+                    clusters.update(self._members(name))
+                elif kind == CLUSTER:
+                    clusters.add(name)
+            elif kind in (RELEASE, PRUNE_APPROVAL, TAKE_OVER):
+                clusters.add(name.partition("/")[0])
+            elif kind == ROLLOUT:
+                fleets.add(name)
+            elif kind == STATUS:
+                fleets.update(self._fleet_of(name))
+        for fleet in sorted(fleets):
+            self._start()
+            self._turning.wake(fleet)
+        for cluster in sorted(clusters):
+            self._wake(cluster)
+
+    def _members(self, fleet: str) -> Iterator[str]:
+        for entry in self._store.list(CLUSTER):
+            if entry.value["spec"].get("fleet") == fleet:
+                yield entry.name
+
+    def _fleet_of(self, cluster: str) -> Iterator[str]:
+        entry = self._store.get(STATUS, cluster)
+        if entry is not None:
+            yield entry.value.fleet
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._turning.start()
+
+    def _wake(self, cluster: str) -> None:
+        entry = self._store.get(CLUSTER, cluster)
+        if entry is None:
+            for deliverer in self._deliverers.values():
+                deliverer.turning.wake(cluster)  # whoever had it lets go of it
+            return
+        spec = entry.value["spec"]
+        if not spec.get("fleet") or spec.get("delivery") == "pull":
+            return
+        driver = "kubernetes" if spec.get("kubeconfig") else spec["provider"]
+        deliverer = self._deliverers.get(driver) or self._deliverer(driver)
+        if deliverer is not None:
+            deliverer.turning.wake(cluster)
+
+    def _deliverer(self, driver: str) -> Deliverer | None:
+        """The deliverer of a driver, started; None for clusters whose Kubernetes nobody can
+        reach yet (VMs without a kubeconfig)."""
+        made = members_of(driver, self._clock, speed=self._speed)
+        if made is None:
+            return None
+        deliverer = self._deliverers[driver] = Deliverer(
+            self._store,
+            made.clusters,
+            clock=made.clock,
+            alarm=made.alarm,
+            leases=Leases(self._store, made.clock, self._holder, alone=True),
+            observer=self._observer(made.clock),
+            close=made.close,
+        )
+        deliverer.turning.start()
+        return deliverer
+
+    def _reconcile(self, fleet: str) -> Result:
+        lease = f"fleet/{fleet}"
+        standing = self._leases.ensure(lease)
+        if not standing.held:
+            self._controllers.pop(fleet, None)
+            return Result(standing.again_at)
+        controller = self._controllers.get(fleet)
+        if controller is None:
+            controller = FleetController(fleet, store=self._store, clock=self._clock)
+            self._controllers[fleet] = controller
+        again_at = controller.reconcile().again_at
+        if again_at is None:  # deleted
+            del self._controllers[fleet]
+            self._release(lease)
+            return Result()
+        return Result(min(again_at, standing.again_at))
+
+    def _finish(self) -> None:
+        for fleet in self._controllers:
+            self._release(f"fleet/{fleet}")
+        self._alarm.close()
+
+    def _release(self, lease: str) -> None:
+        with suppress(StoreError):  # it runs out by itself
+            self._leases.release(lease)
