@@ -114,9 +114,9 @@ class Fleets:
         if not spec.get("fleet") or spec.get("delivery") == "pull":
             return
         driver = "kubernetes" if spec.get("kubeconfig") else spec["provider"]
-        deliverer = self._deliverers.get(driver) or self._deliverer(driver)
-        if deliverer is not None:
-            deliverer.turning.wake(cluster)
+        found = self._deliverers.get(driver) or self._deliverer(driver)
+        if found is not None:
+            found.turning.wake(cluster)
 
     def _deliverer(self, driver: str) -> Deliverer | None:
         """The deliverer of a driver, started; None for clusters whose Kubernetes nobody can
