@@ -9,7 +9,7 @@ from enum import StrEnum
 from frota.model.objects import Object, ObjectKey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class WatchedKind:
     """A kind that Frota owns objects of. ``version`` is the one that objects are written in."""
 
