@@ -30,6 +30,7 @@ from frota.runtime.result import Result
 
 _NOTHING = Wanted({}, {}, "")
 _SHOWN_MOST = 50  # drifts and problems in a status; more are counted in the conditions
+_LOOK_S = 0.05
 _JITTER = 0.2  # of the time between full comparisons, so that clusters do not keep step
 
 
@@ -59,6 +60,8 @@ class ClusterController:
         self._flights: dict[str, _Flight] = {}
         self._story = DeliveryStory(cluster)
         self._compare_at = -inf
+        self._kinds: frozenset[WatchedKind] = frozenset()
+        self._since = clock.now()
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreError when the store cannot be read or written."""
@@ -69,11 +72,16 @@ class ClusterController:
         now = self._clock.now()
         wanted = self._content(wish)
         kinds = _kinds(wanted.objects.values(), wish.status)
+        fresh = kinds != self._kinds
+        if fresh:
+            self._kinds = kinds
         self._clusters.attach(wish.address, kinds)
         view = self._clusters.view(self._cluster)
+        # Silence is counted from when this process began to look.
+        view = replace(view, last_seen=max(view.last_seen, self._since))
         story = Story(wish.fleet, now)
         ended = self._take_ends(wish, story, now)
-        plan = self._plan(wish, wanted, view, now)
+        plan = self._plan(wish, wanted, view, now) if not fresh else self._looking()
         delivery = self._delivery(plan)
         if delivery is not None:
             self._story.sends(story, plan, delivery)
@@ -118,6 +126,11 @@ class ClusterController:
         plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
         self._memory = remember(self._memory, plan, wanted.digest)
         return plan
+
+    def _looking(self) -> DeliveryPlan:
+        """The view may be of the kinds before: wait until it is of these."""
+        soon = self._clock.now() + _LOOK_S
+        return DeliveryPlan(self._cluster, waits="its objects are being listed", again_at=soon)
 
     def _delivery(self, plan: DeliveryPlan) -> Delivery | None:
         """What of a plan is not on its way already: a fresh change does not wait for a

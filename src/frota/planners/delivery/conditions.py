@@ -17,7 +17,7 @@ from frota.model.clusterstatus import (
 )
 from frota.model.delivery import ClusterView
 from frota.model.deliveryplan import Action, DeliveryPlan, DeliveryPolicy, Item
-from frota.planners.delivery.health import cluster_health
+from frota.planners.delivery.health import OPTIONAL_GROUPS, cluster_health
 from frota.planners.delivery.wanted import Wanted
 
 _NAMED_MOST = 3
@@ -95,7 +95,15 @@ def _stale(standing: Standing) -> _Say:
 def _seen(
     standing: Standing, old: Mapping[ConditionType, ClusterCondition]
 ) -> Mapping[ConditionType, _Say]:
-    if standing.view.answers and standing.view.complete:
+    seen = standing.view.answers and standing.view.complete
+    if seen and standing.plan.waits:
+        say = _Say(Truth.UNKNOWN, "NothingReleased", standing.plan.waits)
+        return {
+            ConditionType.SYNCED: say,
+            ConditionType.DRIFTED: say,
+            ConditionType.DEGRADED: say,
+        }
+    if seen:
         health = standing.health or cluster_health(standing.wanted, standing.view)
         return {
             ConditionType.SYNCED: _synced(standing.plan),
@@ -125,10 +133,15 @@ def _synced(plan: DeliveryPlan) -> _Say:
     going = [item for item in plan.items if item.change is not None or item.reason in _WAITED_FOR]
     if going:
         return _Say(Truth.FALSE, "Progressing", _named(going))
+    left = [item for item in plan.items if item.reason == "KindNotServed"]
+    if left:
+        return _Say(Truth.TRUE, "AsDeclared", f"left out: {_named(left)}")
     return _Say(Truth.TRUE, "AsDeclared")
 
 
 def _stuck(item: Item) -> bool:
+    if item.reason == "KindNotServed" and item.key.group in OPTIONAL_GROUPS:
+        return False
     return item.action is Action.LEAVE and item.reason not in _AT_REST | _WAITED_FOR
 
 

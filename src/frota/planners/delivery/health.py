@@ -18,15 +18,19 @@ from frota.planners.delivery.wanted import Wanted
 _Answer = tuple[Health, str]
 _WELL: _Answer = (Health.CURRENT, "")
 _MESSAGE_MOST = 300
+# What only watches the others: a cluster that does not know these kinds runs all the same.
+OPTIONAL_GROUPS = frozenset({"monitoring.coreos.com"})
 
 
 def cluster_health(wanted: Wanted, view: ClusterView) -> ClusterHealth:
     """The health of everything that a cluster should have."""
     current, troubled, missing = 0, [], []
+    absent = {(kind.group, kind.kind) for kind in view.absent if kind.group in OPTIONAL_GROUPS}
     for key in wanted.objects:
         live = view.objects.get(key)
         if live is None:
-            missing.append(key)
+            if (key.group, key.kind) not in absent:
+                missing.append(key)
             continue
         found = health(live)
         if found.health is Health.CURRENT:
