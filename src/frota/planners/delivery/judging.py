@@ -218,6 +218,8 @@ def _changed(pair: _Pair) -> Judgement:
 def _drifted(pair: _Pair) -> Judgement:
     """Somebody else changed what was delivered."""
     policy, message = pair.case.policy, _named(pair.diffs)
+    if not any(diff.writer for diff in pair.diffs):
+        message = f"{message} (who took it away is not recorded)"
     if policy.drift is DriftPolicy.OBSERVE and pair.key not in policy.take_over:
         return pair.leave("Drifted", message)
     until = contest_ends(pair.case.memory.corrections.get(pair.key), policy)

@@ -138,3 +138,20 @@ def drop(item: Node, path: Path) -> None:
     while trail and not holder:
         holder, place = trail.pop()
         del holder[place]
+
+
+def order_as(item: Any, applied: Any, path: Path = ()) -> None:
+    """Put the items of associative lists in the order in which they were applied; those
+    that were not applied come after them."""
+    if isinstance(item, dict) and isinstance(applied, dict):
+        for name, inner in applied.items():
+            order_as(item.get(name), inner, (*path, f"f:{name}"))
+    elif isinstance(item, list) and isinstance(applied, list) and path and list_keys(path):
+        keys = list_keys(path)
+        labels = [_label(one, keys) for one in applied]
+        place = {label: index for index, label in enumerate(labels)}
+        item.sort(key=lambda one: place.get(_label(one, keys), len(place)))
+        for one in item:
+            index = place.get(_label(one, keys))
+            if index is not None:
+                order_as(one, applied[index], (*path, labels[index]))

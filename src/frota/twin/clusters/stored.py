@@ -12,6 +12,7 @@ from frota.twin.clusters.fields import (
     Path,
     drop,
     leaves,
+    order_as,
     put,
     to_fields_v1,
     value_at,
@@ -107,6 +108,7 @@ def applied_to(old: Stored | None, applied: Node, manager: Manager, now: float) 
         if value_at(item, path) != value:
             taken.add(path)
             put(item, path, deepcopy(value))
+    order_as(item, applied)
     fill_in(item)
     owned = {m: Owned(o.paths - taken, o.at, o.version) for m, o in others.items()}
     changed = mine is None or mine.paths != paths or bool(taken or given_up)
