@@ -38,6 +38,7 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
         "Run",
         (
             _Command("up", "up:up", "run the controllers, and show what they do"),
+            _Command("agent", "agent:agent", "in a cluster: apply the bundles signed for it"),
             _Command("host-agent", "host_agent:host_agent", "on a host: fence it by its lease"),
         ),
     ),
@@ -59,6 +60,7 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
             _Command("redeploy", "members:redeploy", "replace a set and its VMs, one by one"),
             _Command("halt", "members:halt", "stop a VM by agreement; it keeps its place"),
             _Command("unhalt", "members:unhalt", "let a halted VM run again"),
+            _Command("bundle", "bundle:bundle", "the keys that bundles are signed with"),
             _Command("approve", "approve:approve", "let a plan go that the brake holds"),
         ),
     ),

@@ -1,0 +1,1 @@
+"""What a cluster with delivery ``pull`` is given once, by its administrator (docs/pull.md)."""

@@ -1,0 +1,83 @@
+"""The last position of a pull agent, in a ConfigMap of its own cluster (``ports.member``)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from frota.drivers.kubernetes.access import Access
+from frota.drivers.kubernetes.fault import Answered, Garbled, Silent, TooLarge, Unusable
+from frota.drivers.kubernetes.link import Call, Link
+from frota.model.bundle import NOTHING, NUMBER_MOST, Position
+from frota.ports.clusters import ClusterAddress
+from frota.ports.member import AnchorError
+
+_PATCH = "application/merge-patch+json"
+_ORDER, _SEQUENCE = "order", "sequence"
+
+
+class ConfigMapAnchor:
+    """See ``ports.member.Anchor``. The ConfigMap must be there: one that somebody deleted
+    is not the first start. Not for threads that run an event loop."""
+
+    def __init__(self, address: ClusterAddress, namespace: str, name: str) -> None:
+        self._address = address
+        self._place = f"ConfigMap {namespace}/{name}"
+        self._path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+
+    def load(self) -> Position:
+        """See the port."""
+        return self._position(self._asked(None))
+
+    def save(self, position: Position) -> None:
+        """See the port."""
+        found = self._asked(None)
+        if self._position(found) >= position:
+            return
+        patch = {
+            # Two agents at once, in a roll-out, do not write over each other.
+            "metadata": {"resourceVersion": found.get("metadata", {}).get("resourceVersion", "")},
+            "data": {_ORDER: str(position.order), _SEQUENCE: str(position.sequence)},
+        }
+        self._asked(json.dumps(patch).encode())
+
+    def _position(self, found: Mapping[str, Any]) -> Position:
+        data = found.get("data")
+        if not data:
+            return NOTHING
+        words = [data.get(key) if isinstance(data, dict) else None for key in (_ORDER, _SEQUENCE)]
+        numbers = [int(w) for w in words if isinstance(w, str) and w.isdecimal() and len(w) < 17]
+        if len(numbers) != 2 or max(numbers) > NUMBER_MOST:
+            raise AnchorError(
+                f"{self._place}: expected data with the numbers {_ORDER} and {_SEQUENCE}; somebody "
+                "else wrote it. Put back what the control plane last published"
+            )
+        return Position(*numbers)
+
+    def _asked(self, patch: bytes | None) -> dict[str, Any]:
+        try:
+            return asyncio.run(self._call(patch))
+        except Answered as answer:
+            if answer.code == HTTPStatus.NOT_FOUND:
+                raise AnchorError(
+                    f"{self._place}: it is not there; apply what `frota agent manifests` prints"
+                ) from None
+            raise AnchorError(f"{self._place}: {answer.message}") from None
+        except (Silent, Garbled, TooLarge, Unusable) as error:
+            raise AnchorError(f"{self._place}: {error}") from None
+
+    async def _call(self, patch: bytes | None) -> dict[str, Any]:
+        access = Access(self._address, time.time)
+        link = Link(access, lambda: None)
+        try:
+            if patch is None:
+                return await link.get(self._path)
+            await link.call(Call("PATCH", self._path, body=patch, content=_PATCH))
+            return {}
+        finally:
+            await link.close()
+            access.close()
