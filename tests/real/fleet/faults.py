@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,10 @@ class Rival:
         self._thread = threading.Thread(target=self._fight, name=name, daemon=True)
         self.wins = 0
 
+    def has_won(self, times: int) -> bool:
+        """Whether it has put its values back at least so many times."""
+        return self.wins >= times
+
     def __enter__(self) -> Rival:
         self._thread.start()
         return self
@@ -175,7 +179,7 @@ def _holds(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def until(done: Any, what: str, within_s: float = 30.0) -> None:
+def until(done: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
     """Wait for something. Raises AssertionError when it does not come."""
     deadline = time.monotonic() + within_s
     while not done():

@@ -55,7 +55,8 @@ def public_key(key: bytes) -> bytes:
 
 
 def new_authority(name: str) -> KeyPair:
-    """A certificate authority that nothing else trusts."""
+    """A certificate authority that nothing else trusts. Nothing it issues may have its name:
+    a certificate whose issuer has the name of its subject is taken for self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name, ())
     usage = x509.KeyUsage(

@@ -178,7 +178,7 @@ def prepare(home: Path, shape: Shape) -> Cluster:
     shutil.rmtree(home, ignore_errors=True)  # one that was never finished
     layout.make()
     ports = Ports(*free_ports(3))
-    authority, internal = new_authority(f"frota {home.name}"), new_authority("etcd")
+    authority, internal = new_authority(f"{home.name} authority"), new_authority("etcd authority")
     _keep(layout, "ca", authority)
     _keep(layout, "etcd-ca", internal)
     _keep(layout, "etcd", issue(internal, "etcd"))

@@ -16,6 +16,8 @@ from frota.drivers.devfleet.addresses import LOOPBACK
 from frota.drivers.devfleet.authority import KeyPair
 
 ISSUER = "https://kubernetes.default.svc"
+# API servers forgive clocks that differ: they take a token for a minute after its end.
+_LEEWAY_S = 60
 
 
 def kubeconfig(name: str, port: int, authority: bytes, user: KeyPair | str) -> bytes:
@@ -46,7 +48,7 @@ def kubeconfig(name: str, port: int, authority: bytes, user: KeyPair | str) -> b
 
 def service_account_token(key: bytes, account: dict[str, Any], lifetime_s: float) -> str:
     """A token of a ServiceAccount as its API server would make it, signed with the server's
-    own key (ES256, RFC 7518 3.4). A lifetime below zero makes one that has expired; a server
+    own key (ES256, RFC 7518 3.4). A lifetime below zero makes one that has expired. A server
     may remember for 10 s that a token was good."""
     now = time.time()
     meta = account["metadata"]
@@ -56,7 +58,7 @@ def service_account_token(key: bytes, account: dict[str, Any], lifetime_s: float
         "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
         "iat": int(now - 3600),
         "nbf": int(now - 3600),
-        "exp": int(now + lifetime_s),
+        "exp": int(now + lifetime_s - _LEEWAY_S),
         "kubernetes.io": {
             "namespace": meta["namespace"],
             "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
