@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from frota.resources.errors import Path, listed, one_of
 from frota.resources.findings import Finding, at, entries, number, size, text
+from frota.resources.ground import Ground, Sort
 from frota.resources.member_rules import dangling, names_of
 from frota.resources.nodepools import GPU_RESOURCE
 from frota.resources.placing import (
@@ -19,7 +19,6 @@ from frota.resources.placing import (
     function_of,
     in_environment,
     namespace_of,
-    placed,
     pods_most,
     quota_of,
 )
@@ -34,16 +33,24 @@ _WHERE: Path = ("spec", "placement")
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A workload of the files with its fleet, the fleet's clusters, and those it is in."""
+    """A workload of the files with its fleet, and the clusters it is in by their sorts."""
 
     draft: Draft
     fleet: Any
-    clusters: Mapping[str, Any]
-    names: tuple[str, ...]
+    ground: Ground
+    sorts: tuple[Sort, ...]
 
     @property
     def spec(self) -> Any:
         return at(self.draft.value, "spec")
+
+    @property
+    def names(self) -> list[str]:
+        return _names(self.sorts)
+
+
+def _names(sorts: Iterable[Sort]) -> list[str]:
+    return sorted(name for one in sorts for name in one.names)
 
 
 _WorkloadRule = Callable[[_Placed, bool], Iterator[Finding]]
@@ -51,19 +58,23 @@ _WorkloadRule = Callable[[_Placed, bool], Iterator[Finding]]
 
 def workload_rules(together: Together) -> Said:
     """All rules about workloads whose team and fleet are there, placed once for all."""
-    teams, fleets, every = (together.every(kind) for kind in ("Team", "Fleet", "Cluster"))
-    members: dict[str, dict[str, Any]] = {name: {} for name in fleets}
-    for name, cluster in every.items():
-        members.get(text(cluster, "spec", "fleet"), {})[name] = cluster
+    teams, fleets, grounds = together.every("Team"), together.every("Fleet"), _grounds(together)
     for kind in WORKLOADS:
         for draft in together.drafted(kind):
             fleet = text(teams.get(text(draft.value, "spec", "team")), "spec", "fleet")
             if fleet not in fleets:
                 continue
-            names = tuple(placed(draft.value, fleet, members[fleet]))
-            one = _Placed(draft, fleets[fleet], members[fleet], names)
+            ground = grounds.get(fleet, Ground({}))
+            one = _Placed(draft, fleets[fleet], ground, ground.placed(draft.value))
             for rule in _RULES[kind]:
                 yield from ((draft, finding) for finding in rule(one, together.complete))
+
+
+def _grounds(together: Together) -> dict[str, Ground]:
+    members: dict[str, dict[str, Any]] = {}
+    for name, cluster in together.every("Cluster").items():
+        members.setdefault(text(cluster, "spec", "fleet"), {})[name] = cluster
+    return {fleet: Ground(clusters) for fleet, clusters in members.items()}
 
 
 def placement_exists(one: _Placed, complete: bool) -> Iterator[Finding]:
@@ -72,7 +83,7 @@ def placement_exists(one: _Placed, complete: bool) -> Iterator[Finding]:
         return
     found = list(_named(one))
     yield from found
-    if not found and not one.names:
+    if not found and not one.sorts:
         expected = f"a cluster for {function_of(one.draft.value)} that fits, in the fleet"
         hint = "it runs nowhere until there is one"
         yield Finding(_WHERE, expected, "none", hint, warning=True)
@@ -86,10 +97,10 @@ def _named(one: _Placed) -> Iterator[Finding]:
             if word not in known and (known or field == "regions"):
                 yield dangling(path, word, known, f"one of the {field} of Fleet {fleet}")
     for path, word in _words((*_WHERE, "clusters"), one.draft.value):
-        cluster = one.clusters.get(word)
+        cluster = one.ground.clusters.get(word)
         if cluster is None:
-            yield dangling(path, word, one.clusters, f"a cluster of Fleet {fleet}")
-        elif word not in one.names:
+            yield dangling(path, word, one.ground.clusters, f"a cluster of Fleet {fleet}")
+        elif not fits(one.draft.value, word, cluster):
             yield Finding(path, *_why_not(one.draft.value, word, cluster))
 
 
@@ -110,20 +121,20 @@ def _words(path: Path, document: Any) -> Iterator[tuple[Path, str]]:
 def job_runs_once(one: _Placed, _complete: bool) -> Iterator[Finding]:
     """A job runs in one cluster of an environment: it is one run, not one for each."""
     by_stage: dict[str, list[str]] = {}
-    for name in one.names:
-        by_stage.setdefault(text(one.clusters[name], "spec", "environment"), []).append(name)
+    for like in one.sorts:
+        by_stage.setdefault(like.environment, []).extend(like.names)
     for stage, names in by_stage.items():
         if len(names) > 1:
             hint = "name one in placement.clusters"
             expected = f"one cluster of {stage or 'an environment'}"
-            yield Finding(_WHERE, expected, listed(names), hint)
+            yield Finding(_WHERE, expected, listed(sorted(names)), hint)
 
 
 def traffic_has_ends(one: _Placed, _complete: bool) -> Iterator[Finding]:
     """Regions that traffic names are placed; what fails over has somewhere to go."""
-    if not one.names:
+    if not one.sorts:
         return
-    regions = {text(one.clusters[name], "spec", "region") for name in one.names} - {""}
+    regions = {like.region for like in one.sorts} - {""}
     path: Path = ("spec", "traffic")
     primary, weights = text(one.spec, "traffic", "primary"), at(one.spec, "traffic", "weights")
     weights = weights if isinstance(weights, dict) else {}
@@ -144,51 +155,43 @@ def traffic_has_ends(one: _Placed, _complete: bool) -> Iterator[Finding]:
 
 
 def _somewhere_to_go(one: _Placed) -> bool:
-    places = {
-        (
-            text(one.clusters[name], "spec", "environment"),
-            text(one.clusters[name], "spec", "region"),
-        )
-        for name in one.names
-    }
+    places = {(like.environment, like.region) for like in one.sorts}
     return max(Counter(stage for stage, _ in places).values(), default=0) > 1
 
 
 def pools_take_it(one: _Placed, _complete: bool) -> Iterator[Finding]:
     """The pool that is named is in every cluster, and somewhere there are the GPUs."""
     pool = text(one.spec, "pool")
-    declared = {
-        name: [p for _, p in entries(one.clusters[name], "spec", "nodePools")] for name in one.names
-    }
-    # Of a cluster that says nothing of its pools nothing is known.
-    known = {name: pools for name, pools in declared.items() if pools}
-    without = [n for n, pools in known.items() if pool not in {text(p, "name") for p in pools}]
+    known = [like for like in one.sorts if like.pools]
+    without = [like for like in known if pool not in {text(p, "name") for p in like.pools}]
     if pool and without:
-        every = {text(p, "name") for pools in known.values() for p in pools}
-        choices = tuple(sorted(every))
+        choices = tuple(sorted({text(p, "name") for like in known for p in like.pools}))
         expected = f"a pool of each cluster: {one_of(choices)}"
-        found = f'"{pool}", which is not in {listed(without)}'
+        found = f'"{pool}", which is not in {listed(_names(without))}'
         yield Finding(("spec", "pool"), expected, found, word=pool, choices=choices)
-    elif known:
-        yield from _gpus(one, known, pool)
-
-
-def _gpus(one: _Placed, known: Mapping[str, list[Any]], pool: str) -> Iterator[Finding]:
-    wanted: dict[Path, list[str]] = {}
-    for name in known:
-        stage = text(one.clusters[name], "spec", "environment")
+        return
+    wanted: dict[Path, list[Sort]] = {}
+    for like in known:
         inner: Path = ("spec", "resources", "gpu")
-        other: Path = ("spec", "byEnvironment", stage, "resources")
+        other: Path = ("spec", "byEnvironment", like.environment, "resources")
         path = (*other, "gpu") if at(one.draft.value, *other) else inner
         if isinstance(at(one.draft.value, *path), dict):
-            wanted.setdefault(path, []).append(name)
-    for path, names in wanted.items():
-        gpu = at(one.draft.value, *path)
-        pools = {name: [p for p in known[name] if pool in ("", text(p, "name"))] for name in names}
-        missing = [name for name in names if not any(map(partial(_takes, gpu), pools[name]))]
-        if missing:
-            every = [p for name in names for p in pools[name]]
-            yield _no_gpu(path, gpu, every, missing, everywhere=len(missing) == len(names))
+            wanted.setdefault(path, []).append(like)
+    for path, sorts in wanted.items():
+        yield from _gpus(path, at(one.draft.value, *path), sorts, pool)
+
+
+def _gpus(path: Path, gpu: Any, sorts: list[Sort], pool: str) -> Iterator[Finding]:
+    """``gpu`` is what one pod asks for, in the clusters of all these sorts."""
+    missing, every = [], []
+    for like in sorts:
+        pools = [p for p in like.pools if pool in ("", text(p, "name"))]
+        every.extend(pools)
+        if not any(_takes(gpu, p) for p in pools):
+            missing.append(like)
+    if missing:
+        everywhere = len(missing) == len(sorts)
+        yield _no_gpu(path, gpu, every, _names(missing), everywhere=everywhere)
 
 
 def _takes(gpu: Any, pool: Any) -> bool:
@@ -238,34 +241,37 @@ def workloads_once(together: Together) -> Said:
 
 def quotas_hold_them(together: Together) -> Said:
     """A team's quota in a cluster holds what its services and jobs ask for there."""
-    every = [(kind, one) for kind in WORKLOADS for one in together.every(kind).values()]
-    clusters = sorted(together.every("Cluster").items())
+    grounds = _grounds(together)
+    own: dict[str, list[tuple[str, Any]]] = {}
+    drafts: dict[str, list[Draft]] = {d.name: [d] for d in together.drafted("Team")}
+    for kind in WORKLOADS:
+        for one in together.every(kind).values():
+            own.setdefault(text(one, "spec", "team"), []).append((kind, one))
+        for draft in together.drafted(kind):
+            drafts.setdefault(text(draft.value, "spec", "team"), []).append(draft)
     for name, team in together.every("Team").items():
-        own = [(kind, one) for kind, one in every if text(one, "spec", "team") == name]
-        drafts = [d for d in together.drafted("Team") if d.name == name]
-        mine = (d for kind in WORKLOADS for d in together.drafted(kind))
-        drafts += [d for d in mine if text(d.value, "spec", "team") == name]
-        if drafts:
-            fleet = text(team, "spec", "fleet")
-            members = [(n, one) for n, one in clusters if text(one, "spec", "fleet") == fleet]
-            for path, finding in _exceeded(team, own, members):
+        ground = grounds.get(text(team, "spec", "fleet"))
+        if name in drafts and ground is not None:
+            draft = drafts[name][0]
+            for finding in _exceeded(team, own.get(name, []), ground):
                 # Where the team is stored already, its workloads are what can be mended.
-                place = path if drafts[0].kind == "Team" else ("spec", "team")
-                yield drafts[0], replace(finding, path=place)
+                place = finding.path if draft.kind == "Team" else ("spec", "team")
+                yield draft, replace(finding, path=place)
 
 
-def _exceeded(
-    team: Any, own: list[tuple[str, Any]], members: list[tuple[str, Any]]
-) -> Iterator[tuple[Path, Finding]]:
+def _exceeded(team: Any, own: list[tuple[str, Any]], ground: Ground) -> Iterator[Finding]:
     """Each quota that holds too little, once: in the first cluster where it does."""
     said: set[int] = set()
-    for name, cluster in members:
-        found = quota_of(team, name, cluster)
+    named = {text(quota, "cluster") for _, quota in entries(team, "spec", "quotas")}
+    for _, one in own:
+        named.update(word for _, word in _words((*_WHERE, "clusters"), one))
+    for name in ground.told_apart(frozenset(named)):
+        found = quota_of(team, name, ground.clusters[name])
         if found is None or found[0] in said:
             continue
-        for finding in _above(found, _asked(own, name, cluster), name):
+        for finding in _above(found, _asked(own, name, ground.clusters[name]), name):
             said.add(found[0])
-            yield finding.path, finding
+            yield finding
 
 
 def _asked(workloads: Iterable[tuple[str, Any]], name: str, cluster: Any) -> Counter[str]:

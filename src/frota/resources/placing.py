@@ -21,15 +21,6 @@ def function_of(workload: Any) -> str:
     return own or _FUNCTION.get(text(workload, "kind"), "")
 
 
-def placed(workload: Any, fleet: str, clusters: Mapping[str, Any]) -> list[str]:
-    """The clusters of a fleet that a workload runs in, by name and in order."""
-    return [
-        name
-        for name, cluster in sorted(clusters.items())
-        if text(cluster, "spec", "fleet") == fleet != "" and fits(workload, name, cluster)
-    ]
-
-
 def fits(workload: Any, name: str, cluster: Any) -> bool:
     """Whether a cluster, called ``name``, is one of those that a workload asks for."""
     if text(cluster, "spec", "function") != function_of(workload):
