@@ -2,7 +2,8 @@
 itself keeps: no controller of Frota needs to run for them to hold.
 
 They hold in the namespaces of the fleet. In dev a breach is written to the audit log, in
-staging its author is warned too, in prod it is refused. Pods are judged when they are made,
+staging its author is warned too, in prod it is refused; only the end of what is tried out
+is kept everywhere, since a team asked for it. Pods are judged when they are made,
 never later: a pod that is there must be able to end.
 """
 
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 
 from frota.compile.kubernetes.labels import (
     FLEET,
+    JOB,
     MODEL,
     MODEL_DIGEST,
+    SERVICE,
     TTL_SECONDS,
     Manifest,
     fitted,
@@ -25,7 +28,7 @@ from frota.compile.kubernetes.labels import (
 from frota.compile.kubernetes.site import Pool, Site
 
 _GROUP = "admissionregistration.k8s.io/v1"
-_ACTIONS = {"dev": ["Audit"], "staging": ["Warn", "Audit"], "prod": ["Deny"]}
+_ACTIONS = {"dev": ("Audit",), "staging": ("Warn", "Audit"), "prod": ("Deny",)}
 _IDENTITIES = (
     "azure.workload.identity/client-id",
     "eks.amazonaws.com/role-arn",
@@ -47,13 +50,15 @@ _ACCOUNTS = {
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One policy. ``checks``: expressions that must hold, each with what is said when it
+    """One policy, with the effect of the environment unless it has ``actions`` of its own.
+    ``checks``: expressions that must hold, each with what is said when it
     does not. ``variables`` may be used in them."""
 
     name: str
     target: Manifest
     checks: tuple[tuple[str, str], ...]
     variables: tuple[tuple[str, str], ...] = ()
+    actions: tuple[str, ...] = ()
 
 
 def policies(site: Site) -> Iterator[Manifest]:
@@ -67,7 +72,7 @@ def policies(site: Site) -> Iterator[Manifest]:
     for rule in rules:
         name = fitted("frota", site.fleet, rule.name)
         yield _policy(name, rule)
-        yield _binding(name, site)
+        yield _binding(name, site, rule.actions or _ACTIONS[site.environment])
 
 
 def _images() -> _Rule:
@@ -154,10 +159,14 @@ def _accounts(site: Site) -> _Rule:
 
 
 def _lifetimes() -> _Rule:
-    """What is tried out ends by itself: the kubelet keeps the time, and needs no help."""
+    """What is tried out ends by itself: the kubelet keeps the time, and needs no help. What
+    the fleet file declares ends when it is taken out of there."""
     key = _text(TTL_SECONDS)
     annotations = "namespaceObject.metadata.annotations"
-    limited = f"has({annotations}) && {key} in {annotations}"
+    limited = (
+        f"has({annotations}) && {key} in {annotations} && !(has(object.metadata.labels) && "
+        f"{_list([SERVICE, JOB])}.exists(k, k in object.metadata.labels))"
+    )
     check = (
         "!variables.limited || (has(object.spec.activeDeadlineSeconds) && "
         f"object.spec.activeDeadlineSeconds <= int({annotations}[{key}]))"
@@ -166,7 +175,8 @@ def _lifetimes() -> _Rule:
         "pods here need activeDeadlineSeconds of at most what the annotation "
         f"{TTL_SECONDS} of their namespace says"
     )
-    return _Rule("lifetimes", _PODS, ((check, said),), (("limited", limited),))
+    variables = (("limited", limited),)
+    return _Rule("lifetimes", _PODS, ((check, said),), variables, actions=("Deny",))
 
 
 def _policy(name: str, rule: _Rule) -> Manifest:
@@ -181,11 +191,11 @@ def _policy(name: str, rule: _Rule) -> Manifest:
     return manifest(_GROUP, "ValidatingAdmissionPolicy", named(name), spec=spec)
 
 
-def _binding(name: str, site: Site) -> Manifest:
+def _binding(name: str, site: Site, actions: tuple[str, ...]) -> Manifest:
     chosen = {"namespaceSelector": {"matchLabels": {FLEET: site.fleet}}}
     spec = {
         "policyName": name,
-        "validationActions": _ACTIONS[site.environment],
+        "validationActions": list(actions),
         "matchResources": chosen,
     }
     return manifest(_GROUP, "ValidatingAdmissionPolicyBinding", named(name), spec=spec)

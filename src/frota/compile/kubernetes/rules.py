@@ -65,7 +65,8 @@ def groups(site: Site) -> list[Manifest]:
         for service in site.services
         if service.slo.availability or service.slo.latency
     ]
-    found.append(_group("frota-workloads", list(_workload_alerts(site))))
+    if site.tenancies:
+        found.append(_group("frota-workloads", list(_workload_alerts(site))))
     return found
 
 

@@ -48,8 +48,9 @@ def objects(site: Site) -> Iterator[Manifest]:
         yield _gpu_monitor(site)
     for service in site.services:
         yield _monitor(site, service)
-    spec = {"groups": groups(site)}
-    yield manifest(_MONITORING, "PrometheusRule", named("frota", SYSTEM_NAMESPACE), spec=spec)
+    if rules := groups(site):
+        spec = {"groups": rules}
+        yield manifest(_MONITORING, "PrometheusRule", named("frota", SYSTEM_NAMESPACE), spec=spec)
 
 
 def _counters() -> Manifest:
