@@ -3,12 +3,14 @@ a busy machine (measured alone on one core of 2026: 4 s right, 8 s all wrong).""
 
 from __future__ import annotations
 
+import json
 import resource
 
 import pytest
 
 from frota.resources.documents import load
 from frota.resources.errors import report
+from tests.resources.members import fleet, member, service, team
 
 HEAD = """\
 apiVersion: frota.dev/v1alpha1
@@ -50,3 +52,20 @@ def test_hundred_thousand_lines(name: str, text: str, problems: int) -> None:
     assert len(lines) == min(problems, 101)
     assert bool(loaded.resources) == (problems == 0)
     assert spent < CPU_SECONDS_MOST
+
+
+def test_a_thousand_clusters() -> None:
+    """Rules ask once for each sort of cluster (alone on one core of 2026: 2 s)."""
+    stages, regions = ("dev", "staging", "prod"), ("east", "west")
+    documents = [
+        fleet(),
+        *(member(f"c{n}", regions[n % 2], environment=stages[n % 3]) for n in range(1000)),
+        *(team(f"t{n}", quotas=[{"gpus": 10**6}]) for n in range(50)),
+        *(service(f"s{n}", team=f"t{n % 50}") for n in range(1000)),
+    ]
+    began = cpu_seconds()
+    loaded = load([("fleet.yaml", "\n---\n".join(map(json.dumps, documents)))])
+    spent = cpu_seconds() - began
+    print(f"\n1,000 clusters, 1,000 services: {spent:.1f} s of CPU")
+    assert len(loaded.resources) == len(documents)
+    assert spent < CPU_SECONDS_MOST / 2
