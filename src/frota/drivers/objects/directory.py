@@ -30,7 +30,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 # Writers take turns, so one such name is enough, and what a killed one left is used again.
 _UNFINISHED = ".unfinished"
-_FILE_MODE, _DIRECTORY_MODE = 0o640, 0o750
+_FILE_MODE, _FOLDER_MODE = 0o640, 0o750
 
 
 class DirectoryBlobs:
@@ -45,10 +45,11 @@ class DirectoryBlobs:
         path = self._root / checked(key)
         with _worded(path):
             descriptor = os.open(path, _READ)
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                os.close(descriptor)
+                raise BlobError(f"{path}: expected a plain file")
             with os.fdopen(descriptor, "rb") as file:
-                about = os.fstat(descriptor)
-                if not stat.S_ISREG(about.st_mode):
-                    raise BlobError(f"{path}: expected a plain file")
                 if about.st_size > most:
                     raise BlobTooLarge(f"{path}: more than {most} bytes")
                 if _etag(about) == unless:
@@ -112,9 +113,11 @@ class DirectoryBlobs:
 
     def _written(self, path: Path, data: bytes) -> Path:
         """The data in a file beside ``path``, on storage."""
-        if path.parent != self._root:
-            path.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
-        unfinished = path.parent / _UNFINISHED
+        folder = path.parent
+        if not folder.is_dir():
+            # Never chmod: it would take from the folder that its files get its group.
+            folder.mkdir(mode=_FOLDER_MODE)
+        unfinished = folder / _UNFINISHED
         with os.fdopen(os.open(unfinished, _WRITE, _FILE_MODE), "wb") as file:
             os.fchmod(file.fileno(), _FILE_MODE)  # whatever the umask is
             file.write(data)
