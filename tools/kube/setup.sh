@@ -19,7 +19,7 @@ cd "$(dirname "$0")"
 
 CACHE=${FROTA_KUBE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/frota/kube}
 MIRROR=${FROTA_KUBE_MIRROR:-https:/}
-PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubectl etcd etcdctl kwok)
+KNOWN=(kube-apiserver kube-controller-manager kube-scheduler kubectl etcd etcdctl kwok)
 
 say() { printf 'kube: %s\n' "$*" >&2; }
 fail() {
@@ -29,10 +29,10 @@ fail() {
 
 module_of() {
     case $1 in
-    kube*) echo kubernetes ;;
-    etcd*) echo etcd ;;
-    kwok | kwok-stages.yaml) echo kwok ;;
-    *) fail "no program $1. Expected: ${PROGRAMS[*]}" ;;
+    kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) echo kubernetes ;;
+    etcd | etcdctl) echo etcd ;;
+    kwok) echo kwok ;;
+    *) fail "no program $1. Expected: ${KNOWN[*]}" ;;
     esac
 }
 
@@ -155,7 +155,8 @@ release_kwok() {
     sum=$(python3 -c 'import json, sys
 for asset in json.load(open(sys.argv[1]))["assets"]:
     if asset["name"] == sys.argv[2]:
-        print(str(asset.get("digest")).removeprefix("sha256:"))' "$to/listing" "$asset")
+        print(str(asset.get("digest")).removeprefix("sha256:"))' "$to/listing" "$asset") ||
+        fail "the listing of kwok $version cannot be read (with python3): $to/listing"
     verify "$to/$as" "$sum"
 }
 
@@ -186,7 +187,8 @@ if [ "${1:-}" = --check ]; then
     CHECK=yes
     shift
 fi
-[ $# = 0 ] || PROGRAMS=("$@")
+PROGRAMS=("$@")
+[ $# -gt 0 ] || PROGRAMS=("${KNOWN[@]}")
 
 missing=()
 for program in "${PROGRAMS[@]}"; do
