@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
 
-from frota.compile.kubernetes import batches, extension_of
+from frota.compile.kubernetes import batches, compile_site, extension_of
+from frota.compile.kubernetes.site import Site
 from frota.drivers.devfleet.api import Answer, Api
 from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.devfleet.definitions import load, read
 from frota.model.objects import Object, key_of
 from tests.compile.fleets import EVERYTHING, EXAMPLES, ROOT, compiled, of_kind
+from tests.compile.strategies import sites
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
 from tests.real.needs import demanded
 
@@ -90,6 +93,23 @@ def test_every_object_is_taken_strictly(cluster: Cluster, place: Path) -> None:
     if left_out:
         reason = f"not checked, no definitions in {_DEFINITIONS}: {', '.join(sorted(left_out))}"
         (pytest.fail if demanded() else pytest.skip)(reason)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(site=sites())
+def test_whatever_the_fleet_its_objects_are_taken(cluster: Cluster, site: Site) -> None:
+    api = cluster.api()
+    objects = compile_site(site)
+    for space in of_kind(objects, "Namespace").values():
+        answer = _send(api, space, dry=False)
+        assert answer is not None
+        answer.demand()
+    refused = []
+    for item in objects:
+        answer = _send(api, item, dry=True)
+        if answer is not None and not answer.ok:
+            refused.append(f"{key_of(item)}: {answer.body['message']}")
+    assert refused == []
 
 
 def _run(api: Api, objects: tuple[Object, ...]) -> None:
