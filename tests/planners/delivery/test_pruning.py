@@ -186,3 +186,31 @@ def test_what_is_on_its_way_out_is_left() -> None:
     plan = plan_delivery(wanted_of([]), view_of([ending]), POLICY)
     assert reasons(plan) == {"c": "Ending"}
     assert plan.empty
+
+
+def _by_somebody(item: dict[str, Any]) -> Cluster:
+    cluster = Cluster()
+    cluster.bring(space())
+    cluster.server.create(labelled(item, None), "somebody")
+    cluster.bring(space(), item)
+    cluster.run(5)
+    return cluster
+
+
+@pytest.mark.parametrize("item", [settings("c", x="1"), workload("w", cpu="1")])
+def test_what_was_there_before_frota_is_not_deleted_without_a_word(item: dict[str, Any]) -> None:
+    cluster = _by_somebody(item)
+    plan = cluster.plan([space()])
+    assert plan.empty
+    assert plan.held is not None
+    assert "also written by somebody" in plan.held.reasons[0]
+
+
+def test_controllers_may_write_to_workloads() -> None:
+    cluster = Cluster()
+    cluster.bring(space(), workload("w"))
+    cluster.server.update(
+        key_of(workload("w")), "hpa", lambda i: i["metadata"]["labels"].update(seen="1")
+    )
+    cluster.run(5)
+    assert cluster.plan([space()]).held is None

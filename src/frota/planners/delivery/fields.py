@@ -262,6 +262,22 @@ def _equal(value: object, live: object, name: str) -> bool:
     return plain in _QUANTITIES and same_quantity(value, live)
 
 
+def shares_with_frota(live: Object, entry: Mapping[str, Any]) -> bool:
+    """Whether another manager's entry and Frota's hold a field together."""
+    return _overlap(_owned_by_frota(live) or {}, entry.get("fieldsV1"))
+
+
+def _overlap(one: Mapping[str, Any], other: object) -> bool:
+    if not isinstance(other, Mapping):
+        return False
+    for label, part in one.items():
+        if label in other and label != _SELF:
+            inner = other[label]
+            if not part or not inner or _overlap(part, inner):
+                return True
+    return False
+
+
 def holders(live: Object, path: Path) -> Iterator[Mapping[str, Any]]:
     """The entries of others that hold a field, or something in it."""
     for entry in entries(live):

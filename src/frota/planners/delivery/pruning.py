@@ -9,11 +9,17 @@ from math import inf
 from frota.model.delivery import Change
 from frota.model.deliveryplan import Action, Held, Item
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
+from frota.planners.delivery.fields import entries, is_ours, shares_with_frota
 from frota.planners.delivery.judging import Case
 from frota.planners.delivery.retries import retry_at
 from frota.planners.delivery.wanted import digest, labels_of, revision_of, uid_of
 
 _NAMED_MOST = 3
+_RUN_BY_CONTROLLERS = frozenset(
+    {"Deployment", "StatefulSet", "DaemonSet", "Job", "JobSet", "LeaderWorkerSet", "Service"}
+    | {"ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ResourceQuota"}
+    | {"ClusterQueue", "LocalQueue", "ResourceFlavor"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,28 @@ def _reasons(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
     if len(going) > most:
         reasons.append(f"{len(going)} of {total} objects would be deleted, more than {most}")
     reasons += _precious(case, going)
-    return reasons
+    for key in sorted(going):
+        other = _also_written_by(key, going[key])
+        if other:
+            reasons.append(f"{key} is also written by {other}")
+    more = len(reasons) - _NAMED_MOST
+    return reasons[:_NAMED_MOST] + ([f"and {more} more like these"] if more > 0 else [])
+
+
+def _also_written_by(key: ObjectKey, live: Object) -> str:
+    """Another manager that the object seems to belong to as well: it was there before Frota
+    applied it, or somebody else applies it too. Deleting it would take their part with it.
+
+    Controllers write to the workloads they run, so of those only the fields that both wrote
+    with one value tell; the control plane's own writes (``kube-…``) tell nothing.
+    """
+    for entry in entries(live):
+        manager = str(entry.get("manager", ""))
+        if is_ours(entry) or entry.get("subresource") or manager.startswith("kube-"):
+            continue
+        if key.kind not in _RUN_BY_CONTROLLERS or shares_with_frota(live, entry):
+            return manager
+    return ""
 
 
 def _precious(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
@@ -99,8 +126,7 @@ def _precious(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
                 reasons.append(f"{key} holds objects of other sets")
             elif claimed is None:
                 reasons.append(f"{key} may hold PersistentVolumeClaims; they are not seen")
-    more = len(reasons) - _NAMED_MOST
-    return reasons[:_NAMED_MOST] + ([f"and {more} more like these"] if more > 0 else [])
+    return reasons
 
 
 def _name(case: Case, going: Mapping[ObjectKey, Object]) -> str:
