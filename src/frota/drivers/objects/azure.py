@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import obstore
@@ -19,11 +20,10 @@ from frota.ports.blobs import Blob, BlobDenied, BlobError, BlobInfo, BlobTooLarg
 
 if TYPE_CHECKING:
     from obstore import GetOptions
-    from obstore.store import AzureConfig, AzureSASToken
+    from obstore.store import AzureConfig
 
 _SAS_MOST = 4096  # bytes
 _CHUNK = 1024 * 1024
-_TIMES = {"connect_timeout": "5s", "timeout": "60s", "read_timeout": "15s"}
 _RETRY_S = 20.0
 
 
@@ -44,30 +44,18 @@ class AzureBlobs:
     """
 
     def __init__(self, account: Account, sas: Path | None, *, retry_s: float = _RETRY_S) -> None:
-        self._container = account.container
+        self._account = account
         self._sas = sas
-        config: AzureConfig = {"account_name": account.name, "endpoint": account.endpoint}
-        if sas is None:
-            config["credential_type"] = "workload_identity"
-        self._store = AzureStore(
-            account.container,
-            config=config,
-            client_options={
-                "allow_http": account.endpoint.startswith("http://127.0.0.1:"),
-                "connect_timeout": _TIMES["connect_timeout"],
-                "timeout": _TIMES["timeout"],
-                "read_timeout": _TIMES["read_timeout"],
-            },
-            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=retry_s)},
-            credential_provider=_provider(sas) if sas else None,
-        )
+        self._retry = timedelta(seconds=retry_s)
+        self._lock = Lock()
+        self._opened: tuple[str, AzureStore] | None = None
 
     def get(self, key: str, most: int, *, unless: str = "") -> Blob | None:
         """See the port."""
         options: GetOptions = {"if_none_match": unless} if unless else {}
         with self._worded(key):
             try:
-                found = obstore.get(self._store, checked(key), options=options)
+                found = obstore.get(self._store(), checked(key), options=options)
             except exceptions.NotModifiedError:
                 return None
             data = bytearray()
@@ -83,21 +71,21 @@ class AzureBlobs:
     def add(self, key: str, data: bytes) -> str:
         """See the port."""
         with self._worded(key):
-            return obstore.put(self._store, checked(key), data, mode="create")["e_tag"] or ""
+            return obstore.put(self._store(), checked(key), data, mode="create")["e_tag"] or ""
 
     def put(self, key: str, data: bytes, *, expected: str = "") -> str:
         """See the port."""
         with self._worded(key):
             if expected:
-                made = obstore.put(self._store, checked(key), data, mode={"e_tag": expected})
+                made = obstore.put(self._store(), checked(key), data, mode={"e_tag": expected})
             else:
-                made = obstore.put(self._store, checked(key), data)
+                made = obstore.put(self._store(), checked(key), data)
             return made["e_tag"] or ""
 
     def list(self, folder: str, most: int) -> Sequence[BlobInfo]:
         """See the port."""
         with self._worded(folder):
-            pages = obstore.list(self._store, checked(folder), chunk_size=min(most, 1000))
+            pages = obstore.list(self._store(), checked(folder), chunk_size=min(most, 1000))
             lines = (line for page in pages for line in page)
             return [
                 BlobInfo(line["path"], line["size"], line["last_modified"].timestamp())
@@ -108,32 +96,47 @@ class AzureBlobs:
         """See the port."""
         with self._worded(key):
             try:
-                obstore.delete(self._store, checked(key))
+                obstore.delete(self._store(), checked(key))
             except FileNotFoundError:
                 return
 
     def _place(self, key: str) -> str:
-        return f"{self._container}/{key}"
+        return f"{self._account.container}/{key}"
+
+    def _store(self) -> AzureStore:
+        """The way in, made anew when the signature was replaced. Raises BlobError."""
+        signature = _signature(self._sas) if self._sas else ""
+        with self._lock:
+            if self._opened is None or self._opened[0] != signature:
+                self._opened = signature, self._open(signature)
+            return self._opened[1]
+
+    def _open(self, signature: str) -> AzureStore:
+        account = self._account
+        config: AzureConfig = {"account_name": account.name, "endpoint": account.endpoint}
+        if signature:
+            config["sas_key"] = signature
+            config["credential_type"] = "sas_token"
+        else:
+            config["credential_type"] = "workload_identity"
+        return AzureStore(
+            account.container,
+            config=config,
+            client_options={
+                "allow_http": account.endpoint.startswith("http://127.0.0.1:"),
+                "connect_timeout": "5s",
+                "read_timeout": "15s",
+                "timeout": "120s",
+            },
+            retry_config={"max_retries": 3, "retry_timeout": self._retry},
+        )
 
     @contextmanager
     def _worded(self, key: str) -> Iterator[None]:
-        if self._sas is not None:
-            _signature(self._sas)  # said plainly, before the library hides it in its own words
         try:
             yield
         except (exceptions.BaseError, FileNotFoundError) as error:
             raise faulted(self._place(key), error) from None
-
-
-def _provider(sas: Path) -> Callable[[], AzureSASToken]:
-    def provide() -> AzureSASToken:
-        # It has an end, so that the library asks again; it is a small file.
-        return {
-            "sas_token": _signature(sas),
-            "expires_at": datetime.now(UTC) + timedelta(minutes=1),
-        }
-
-    return provide
 
 
 def _signature(sas: Path) -> str:

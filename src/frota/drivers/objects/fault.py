@@ -16,7 +16,7 @@ from frota.ports.blobs import BlobDenied, BlobError, BlobMissing, BlobTaken
 _KEY = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9_.-]{0,200}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,200}", re.ASCII
 )
-_STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b", re.ASCII)
+_STATUS = re.compile(r"\bcode: ([1-5][0-9]{2})\b", re.ASCII)
 _DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _TAKEN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 
