@@ -7,7 +7,7 @@
 #   1. $KUBEBUILDER_ASSETS, where the program is there;
 #   2. the cache, $FROTA_KUBE_CACHE or else ~/.cache/frota/kube, one directory for each version;
 #   3. built from the Go modules beside this script (go.mod and go.sum pin every dependency),
-#      when there is a Go toolchain; the first time about 9 minutes on two cores, and 3 GB in
+#      when there is a Go toolchain; the first time about 9 minutes on two cores, and 5 GB in
 #      Go's own caches;
 #   4. the official release for Linux, checked against the checksum published with it.
 # Nothing but the cache is written. Run again it does nothing; killed half-way it leaves
