@@ -31,7 +31,7 @@ ONCE = "once"
 SYSTEM_NAMESPACE = "frota-system"
 GPU_NAMESPACE = "frota-gpu"
 NAME_MOST = 63  # a DNS label; label values too
-# LeaderWorkerSet and JobSet make names of pods and labels by adding up to 18 characters.
+# Job, JobSet and LeaderWorkerSet make host names and labels by adding up to 18 characters.
 GROUP_NAME_MOST = 45
 _HASH_LENGTH = 8
 

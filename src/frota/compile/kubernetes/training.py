@@ -14,7 +14,6 @@ from frota.compile.kubernetes.labels import (
     APPLY,
     GROUP_NAME_MOST,
     JOB,
-    NAME_MOST,
     ONCE,
     PREFIX,
     Manifest,
@@ -157,5 +156,5 @@ def _metadata(job: Job, labels: dict[str, str]) -> Manifest:
     annotations = {APPLY: ONCE}
     if job.ttl_after_finished:
         annotations[_TTL] = str(job.ttl_after_finished)
-    most = GROUP_NAME_MOST if job.nodes > 1 else NAME_MOST
-    return named(fitted(job.name, most=most), job.namespace, {**labels, **queued}, annotations)
+    name = fitted(job.name, most=GROUP_NAME_MOST)
+    return named(name, job.namespace, {**labels, **queued}, annotations)
