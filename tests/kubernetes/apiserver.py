@@ -22,7 +22,11 @@ MEMBER = {"applyset.kubernetes.io/part-of": "applyset-x-v1"}
 Twist = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
 RESOURCES = {
-    "/api/v1": [("configmaps", "ConfigMap", True), ("namespaces", "Namespace", False)],
+    "/api/v1": [
+        ("configmaps", "ConfigMap", True),
+        ("namespaces", "Namespace", False),
+        ("persistentvolumeclaims", "PersistentVolumeClaim", True),
+    ],
     "/apis/apps/v1": [("deployments", "Deployment", True)],
 }
 
@@ -139,7 +143,8 @@ class ApiServer:
         version = "apps/v1" if plural == "deployments" else "v1"
         item = {"apiVersion": version, "kind": kind, **more}
         item["metadata"] = {"name": name, "namespace": namespace, "labels": MEMBER}
-        return self._do(self._call(lambda: self._write(plural, item)))
+        written: dict[str, Any] = self._do(self._call(lambda: self._write(plural, item)))
+        return written
 
     def remove(self, plural: str, namespace: str, name: str) -> None:
         self._do(self._call(lambda: self._remove((plural, namespace, name))))

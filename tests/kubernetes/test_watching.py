@@ -11,6 +11,7 @@ from frota.model.delivery import WatchedKind
 from tests.kubernetes.apiserver import MEMBER, ApiServer, status
 from tests.kubernetes.conftest import Fleet
 
+SELECT = "labelSelector"
 DEPLOYMENTS = WatchedKind("apps", "v1", "Deployment")
 
 
@@ -23,9 +24,9 @@ def test_it_lists_in_pages_and_then_watches(server: ApiServer, fleet: Fleet) -> 
     assert fleet.view.answers
     assert fleet.view.version == "v1.36.3"
     assert not fleet.view.error
-    lists = [query for _, path, query in server.requests if "limit" in query]
+    lists = [query for _, path, query in server.requests if query.keys() >= {"limit", SELECT}]
     assert [query.get("continue") for query in lists] == [None, "500", "1000"]
-    assert all(query["labelSelector"] == next(iter(MEMBER)) for query in lists)
+    assert all(query[SELECT] == next(iter(MEMBER)) for query in lists)
     serial = fleet.view.serial
     server.put("configmaps", "d", "new")
     fleet.until(lambda: "new" in fleet.names)
@@ -91,7 +92,7 @@ def test_an_expired_list_begins_anew(server: ApiServer, fleet: Fleet) -> None:
 
     async def twist(request: web.Request) -> web.StreamResponse | None:
         nonlocal expired
-        if request.query.get("continue") and expired < 1:
+        if request.query.get("continue") and not expired:
             expired += 1
             return status(410, "Expired", "the provided continue parameter is too old")
         return None
@@ -107,7 +108,7 @@ def test_nonsense_is_shown_and_survived(server: ApiServer, fleet: Fleet) -> None
     answers = [b"{", b"[]", b"[" * 100_000, b'{"items":[{"metadata":{}}]}', b"\xff\xfe"]
 
     async def twist(request: web.Request) -> web.StreamResponse | None:
-        if "limit" in request.query and answers:
+        if request.query.keys() >= {"limit", SELECT} and answers:
             return web.Response(body=answers.pop(), content_type="application/json")
         return None
 
@@ -133,7 +134,7 @@ def test_what_may_not_be_read_is_said(server: ApiServer, fleet: Fleet) -> None:
     allowed = False
 
     async def twist(request: web.Request) -> web.StreamResponse | None:
-        if "limit" in request.query and not allowed:
+        if request.query.keys() >= {"limit", SELECT} and not allowed:
             return status(403, "Forbidden", 'configmaps is forbidden: User "frota" cannot list')
         return None
 
@@ -222,3 +223,17 @@ def test_a_line_without_end_is_given_up(server: ApiServer, fleet: Fleet) -> None
     fleet.attach(server)
     fleet.until(lambda: "a line of more than" in fleet.view.error, within=20)
     assert fleet.view.answers
+
+
+def test_namespaces_with_claims_are_known_whoever_made_them(
+    server: ApiServer, fleet: Fleet
+) -> None:
+    server.put("persistentvolumeclaims", "kept", "data")
+    fleet.attach(server)
+    assert fleet.view.claimed is None
+    fleet.until(lambda: fleet.view.claimed == frozenset({"kept"}))
+    assert not fleet.view.objects
+    server.put("persistentvolumeclaims", "more", "data")
+    fleet.until(lambda: fleet.view.claimed == frozenset({"kept", "more"}))
+    server.kill()
+    fleet.until(lambda: fleet.view.claimed is None)

@@ -63,6 +63,9 @@ def failed(change: Change, answer: Answered, *, unsure: bool) -> ChangeResult:
         return ChangeResult(key, Verdict.MOVED, message)
     if answer.code == HTTPStatus.NOT_FOUND and (change.uid or change.revision):
         return ChangeResult(key, Verdict.MOVED, message)
+    if change.uid and any(cause.field == "metadata.uid" for cause in answer.causes):
+        # An apply with another uid counts as an attempt to change it.
+        return ChangeResult(key, Verdict.MOVED, "another object has this name by now")
     ending = any(cause.reason == "NamespaceTerminating" for cause in answer.causes)
     if answer.code in _REFUSED and not ending:
         return ChangeResult(key, Verdict.REFUSED, message)

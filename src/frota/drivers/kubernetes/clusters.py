@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -26,6 +27,7 @@ from frota.ports.clock import Clock
 from frota.ports.clusters import ClusterAddress
 
 _CLOSE_S = 3.0
+_SETTLED_MOST = 100_000  # ids that are remembered, so that none is carried out twice
 # For names and files that hang: at most two threads for each cluster, made when needed.
 _THREADS_MOST = 512
 
@@ -49,6 +51,7 @@ class KubernetesClusters:
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
         self._deliveries: dict[str, DeliveryOutcome | str] = {}  # or the cluster, until it ends
+        self._settled: OrderedDict[str, None] = OrderedDict()
         self._wakes: tuple[Callable[[str], None], ...] = ()
         self._closed = False
         self._loop = asyncio.new_event_loop()
@@ -63,7 +66,11 @@ class KubernetesClusters:
 
     def detach(self, cluster: str) -> None:
         """See ``ports.clusters.Clusters``."""
-        self._post(lambda: self._detach(cluster, "the cluster is not watched any longer"))
+        with self._lock:
+            member = self._members.pop(cluster, None)
+        why = "the cluster is not watched any longer"
+        # Posted in any case: the member may be about to be made.
+        self._post(lambda: self._end_member(cluster, member, why))
 
     def view(self, cluster: str) -> ClusterView:
         """See ``ports.clusters.Clusters``."""
@@ -76,7 +83,7 @@ class KubernetesClusters:
     def order(self, delivery: Delivery) -> None:
         """See ``ports.clusters.Clusters``."""
         with self._lock:
-            if delivery.id in self._deliveries:
+            if delivery.id in self._deliveries or delivery.id in self._settled:
                 return
             self._deliveries[delivery.id] = delivery.cluster
         self._post(lambda: self._order(delivery))
@@ -96,6 +103,9 @@ class KubernetesClusters:
         with self._lock:
             if isinstance(self._deliveries.get(delivery), DeliveryOutcome):
                 del self._deliveries[delivery]
+                self._settled[delivery] = None
+                if len(self._settled) > _SETTLED_MOST:
+                    self._settled.popitem(last=False)
 
     def on_change(self, wake: Callable[[str], None]) -> None:
         """See ``ports.clusters.Clusters``."""
@@ -128,15 +138,15 @@ class KubernetesClusters:
         if member is not None and member.address == address:
             member.watch(kinds)
             return
-        self._detach(address.name, "the cluster has another address now")
+        self._end_member(address.name, None, "the cluster has another address now")
         member = Member(address, self._kit)
         with self._lock:
             self._members[address.name] = member
         member.start(kinds)
 
-    def _detach(self, cluster: str, why: str) -> None:
+    def _end_member(self, cluster: str, member: Member | None, why: str) -> None:
         with self._lock:
-            member = self._members.pop(cluster, None)
+            member = self._members.pop(cluster, None) or member
         if member is not None:
             closing = self._loop.create_task(member.close(why))
             self._closings.add(closing)
@@ -170,7 +180,7 @@ class KubernetesClusters:
 
     def _close(self) -> None:
         for cluster in list(self._members):
-            self._detach(cluster, "Frota ends")
+            self._end_member(cluster, None, "Frota ends")
         ending = self._loop.create_task(self._end_all())
         ending.add_done_callback(lambda _: self._loop.stop())
 

@@ -81,6 +81,15 @@ class Courier:
         self.lane.abandon(why)
         self.go()
 
+    def lost(self) -> None:
+        """The cluster does not answer any longer: wait for none of its answers."""
+        under_way, self._under_way = self._under_way, {}
+        for task, work in under_way.items():
+            task.cancel()
+            why = "the cluster stopped answering"
+            self.lane.done(work, ChangeResult(work.change.key, Verdict.UNKNOWN, why))
+        self.go()
+
     def _carried(self, task: asyncio.Task[None]) -> None:
         work = self._under_way.pop(task, None)
         if task.cancelled() or work is None:

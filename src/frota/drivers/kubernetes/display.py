@@ -25,12 +25,13 @@ class Display:
         self.doubt = ""
         self._serials: Mapping[WatchedKind, int] = {}
         self._serial = 0
+        self._claims_serial = 0
         self._facts = ClusterView(cluster, answers=False, last_seen=0.0)  # without objects
         self._view = self._facts
         self._shown = self._facts
 
-    def changed(self, reflectors: Reflectors) -> bool:
-        """Something is other than at the last call."""
+    def changed(self, reflectors: Reflectors, claims: Reflector) -> bool:
+        """Something is other than at the last call. ``claims``: PersistentVolumeClaims."""
         serials = {kind: reflector.serial for kind, reflector in reflectors.items()}
         if serials != self._serials:
             self._serial += 1
@@ -42,6 +43,7 @@ class Display:
             complete=self.answers and self.identified and current,
             version=self.version,
             absent=frozenset(kind for kind, item in reflectors.items() if item.absent),
+            claimed=self._claimed(claims),
             serial=self._serial,
             error=self.why or self.doubt or _error(reflectors),
         )
@@ -49,6 +51,15 @@ class Display:
         if changed:
             self._facts = facts
         return changed
+
+    def _claimed(self, claims: Reflector) -> frozenset[str] | None:
+        """The namespaces with claims, as long as they are known."""
+        if not (self.answers and self.identified and claims.current):
+            return None
+        if claims.serial != self._claims_serial or self._facts.claimed is None:
+            self._claims_serial = claims.serial
+            return frozenset(key.namespace for key in claims.objects)
+        return self._facts.claimed
 
     def view(self, reflectors: Reflectors) -> ClusterView:
         """The view as of the last ``changed``. While this runs no reflector may change."""

@@ -19,7 +19,7 @@ from frota.drivers.kubernetes.identity import Identity
 from frota.drivers.kubernetes.link import Link
 from frota.drivers.kubernetes.pump import Pump
 from frota.drivers.kubernetes.reflector import Reflector
-from frota.drivers.kubernetes.source import HttpSource
+from frota.drivers.kubernetes.source import Choice, HttpSource
 from frota.model.delivery import Change, ClusterView, Delivery, DeliveryOutcome, WatchedKind
 from frota.model.objects import Object, ObjectKey
 from frota.ports.clock import Clock
@@ -27,6 +27,7 @@ from frota.ports.clusters import ClusterAddress
 
 _FILES_S = 5.0  # between looks whether the kubeconfig or what it names has changed
 _REST_S = 1.0
+_CLAIM = WatchedKind("", "v1", "PersistentVolumeClaim")
 _NEW_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _NEW_KIND_S = (0.5, 0.5, 1.0, 2.0, 4.0)  # between looks after a CRD was applied
 
@@ -71,11 +72,13 @@ class Member:
         self._closed = False
         self._lock = threading.Lock()  # held while a reflector changes
         self._display = Display(address.name)
+        self._claims = self._pump(_CLAIM, selected=False)
 
     def start(self, kinds: frozenset[WatchedKind]) -> None:
         """Begin to watch."""
         self._keep("heartbeat", self._beat.run)
         self._keep("files", self._look_at_files)
+        self._claims.start()
         self.watch(kinds)
 
     def watch(self, kinds: frozenset[WatchedKind]) -> None:
@@ -108,7 +111,7 @@ class Member:
     async def close(self, why: str) -> None:
         """Stop all of it. Deliveries under way end here; their outcomes say so."""
         self._closed = True
-        for pump in self._pumps.values():
+        for pump in self._every():
             pump.stop()
         self._courier.stop(why)
         for task in self._tasks.values():
@@ -119,9 +122,13 @@ class Member:
     def _reflectors(self) -> dict[WatchedKind, Reflector]:
         return {kind: pump.reflector for kind, pump in self._pumps.items()}
 
-    def _pump(self, kind: WatchedKind) -> Pump:
+    def _every(self) -> list[Pump]:
+        return [*self._pumps.values(), self._claims]
+
+    def _pump(self, kind: WatchedKind, *, selected: bool = True) -> Pump:
         kit = self._kit
-        source = HttpSource(kind, self._link, self._discovery, kit.selector, kit.rng)
+        choice = Choice(kind, kit.selector if selected else "", whole=selected)
+        source = HttpSource(choice, self._link, self._discovery, kit.rng)
         reflector = Reflector(kit.delay, kit.rng)
         return Pump(reflector, source, self._lock, self._changed, self._broken)
 
@@ -161,8 +168,10 @@ class Member:
             self._identity.known = self._display.identified = False
             self._identity.due = True
             with self._lock:
-                for pump in self._pumps.values():
+                for pump in self._every():
                     pump.reflector.doubt()
+        if self._display.answers and not answers:
+            self._courier.lost()
         self._display.answers = answers
         self._display.why = "" if answers else why
         if answers and self._identity.due and not self._busy("identity"):
@@ -186,9 +195,9 @@ class Member:
         if another:
             self._discovery.forget()
             with self._lock:
-                for pump in self._pumps.values():
+                for pump in self._every():
                     pump.reflector.again()
-        for pump in self._pumps.values():
+        for pump in self._every():
             if another or not (was_known or first) or pump.resting:
                 pump.start()
         self._changed()
@@ -205,7 +214,7 @@ class Member:
     async def _await_kinds(self) -> None:
         for wait in _NEW_KIND_S:
             await asyncio.sleep(wait)
-            for pump in self._pumps.values():
+            for pump in self._every():
                 if pump.reflector.absent:
                     pump.start()
 
@@ -226,7 +235,7 @@ class Member:
         return ""
 
     def _changed(self) -> None:
-        if self._display.changed(self._reflectors()):
+        if self._display.changed(self._reflectors(), self._claims.reflector):
             self._kit.changed(self.address.name)
 
 

@@ -113,9 +113,10 @@ class Pump:
         useless = False
 
         def heard(events: Sequence[Event]) -> bool:
-            nonlocal useless
+            nonlocal begun, useless
             with self._lock:
                 if not events:
+                    begun = loop.time()
                     self.reflector.opened()
                 useless = not all(self.reflector.event(event) for event in events)
             self._changed()

@@ -29,7 +29,7 @@ _PAGES_MOST = 10_000
 _LIVED_S = 5.0
 _MOVED_S = 1.0
 _DOUBTFUL = 2  # failures since things went well
-_BARREN_MOST = 2  # watches in a row that brought nothing, until no more is trusted to begin
+_ABRUPT_MOST = 2  # such ends in a row until everything is listed again
 
 
 class Item(NamedTuple):
@@ -69,7 +69,8 @@ class End(StrEnum):
     """How a list or a watch ended that gave no more."""
 
     CLOSED = "closed"  # by the server, in order
-    BROKEN = "broken"  # no answer, half an answer, nonsense
+    BROKEN = "broken"  # no answer, or half of one
+    NONSENSE = "nonsense"  # not what Kubernetes sends
     EXPIRED = "expired"  # 410: the version or the token is too old
     ABSENT = "absent"  # the cluster does not serve the kind
     REFUSED = "refused"  # it may not be read
@@ -135,9 +136,9 @@ class Reflector:
         self._limit = _PAGE
         self._failures = 0  # in a row, for how long to rest
         self._trouble = 0  # since a list or a watch last went well, for ``current``
-        self._barren = 0  # watches in a row that began, and ended badly without a word
+        self._abrupt = 0
+        self._nonsense = False  # what came last: that a watch begins is no good sign then
         self._rest = 0.0
-        self._open = False
         self._moved = False  # this watch brought something new
 
     @property
@@ -155,8 +156,10 @@ class Reflector:
         return ReadPage(self._token, self._limit)
 
     def rested(self) -> None:
-        """The rest is over, or something says that trying now is worth it."""
+        """The rest is over, or something says that trying now is worth it. A watch that was
+        under way has been dropped."""
         self._rest = 0.0
+        self._moved = False
 
     def doubt(self) -> None:
         """The server was away: what is known may be outdated until the next watch begins."""
@@ -184,8 +187,7 @@ class Reflector:
 
     def opened(self) -> None:
         """A watch began."""
-        self._open = True
-        if self._barren < _BARREN_MOST:
+        if not self._nonsense:
             self._trouble, self.error = 0, ""
 
     def event(self, event: Event) -> bool:
@@ -196,8 +198,7 @@ class Reflector:
             return False
         if event.item is not None and not self._take(event.sort, event.item):
             return False
-        self._barren = self._trouble = 0
-        self.error = ""
+        self._trouble, self.error, self._nonsense = 0, "", False
         self._moved |= event.revision != self._revision
         self._revision = event.revision
         return True
@@ -207,11 +208,10 @@ class Reflector:
         ``after``: the wait that the server asks for."""
         well = lived >= _LIVED_S or (self._moved and lived >= _MOVED_S)
         if well:
-            self._failures = self._barren = 0
-        elif self._open and not self._moved:
-            self._barren += 1
-        self._moved = self._open = False
+            self._failures = self._abrupt = 0
+        self._moved = False
         listing = not self._revision
+        self._nonsense |= not listing and end in (End.NONSENSE, End.LARGE)
         if end is End.CLOSED and not listing:
             self._closed(well=well)
         elif end is End.EXPIRED:
@@ -231,7 +231,9 @@ class Reflector:
         """In order, as servers do every few minutes; or too soon to be in order."""
         if well:
             return
-        if self._barren >= _BARREN_MOST:
+        self._abrupt += 1
+        if self._abrupt >= _ABRUPT_MOST:
+            self._abrupt = 0
             self._restart()
         self._fail("watches end as soon as they begin", quick=True)
 
@@ -281,7 +283,7 @@ class Reflector:
         self.serial += bool(self.objects)
         self.objects = {}
         self._restart()
-        self._held = self._failures = self._barren = self._trouble = 0
+        self._held = self._failures = self._abrupt = self._trouble = 0
         self.absent, self.error = True, ""
         wait = self._bounds.absent_s
         self._rest = self._rng.uniform(wait / 2, wait)

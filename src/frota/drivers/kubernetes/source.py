@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
 from typing import Any
@@ -35,6 +36,9 @@ _LATE_S = 30.0
 # API servers send a bookmark about once a minute; without a byte for longer the connection
 # leads nowhere.
 _SILENCE_S = 150.0
+_WHOLE = "application/json"
+_ONE, _MANY = "as=PartialObjectMetadata;", "as=PartialObjectMetadataList;"
+_ONLY_METADATA = f"application/json;{_ONE}g=meta.k8s.io;v=v1"
 _SORTS = {"ADDED": Sort.THERE, "MODIFIED": Sort.THERE, "DELETED": Sort.GONE}
 
 
@@ -59,29 +63,46 @@ _LINES = msgspec.json.Decoder(_Line)
 _NONSENSE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
-class HttpSource:
-    """One kind of one cluster, those objects that a label selector chooses."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is watched of one kind. ``selector``: of labels; empty: all objects. ``whole``:
+    the objects themselves, not only that they are there."""
 
-    def __init__(
-        self, kind: WatchedKind, link: Link, discovery: Discovery, selector: str, rng: Random
-    ) -> None:
-        self._kind = kind
+    kind: WatchedKind
+    selector: str
+    whole: bool = True
+
+    def query(self, **more: str) -> dict[str, str]:
+        """The parameters of a list or watch."""
+        return {"labelSelector": self.selector, **more} if self.selector else more
+
+    @property
+    def accept(self) -> str:
+        """The form in which the objects are wanted."""
+        return _WHOLE if self.whole else _ONLY_METADATA
+
+
+class HttpSource:
+    """One kind of one cluster."""
+
+    def __init__(self, choice: Choice, link: Link, discovery: Discovery, rng: Random) -> None:
+        self._choice = choice
+        self._kind = choice.kind
         self._link = link
         self._discovery = discovery
-        self._selector = selector
         self._rng = rng
 
     async def page(self, token: str, limit: int) -> Page:
         """See ``pump.Source``."""
         with _told():
             served = await self._served(anew=not token)
-            query = {"labelSelector": self._selector, "limit": str(limit)}
+            query = self._choice.query(limit=str(limit))
             if token:
                 query["continue"] = token
+            accept = self._choice.accept.replace(_ONE, _MANY)
+            call = Call("GET", served.path(), query, accept=accept, seconds=_LIST_S, gzip=True)
             try:
-                _, body = await self._link.call(
-                    Call("GET", served.path(), query, seconds=_LIST_S, gzip=True)
-                )
+                _, body = await self._link.call(call)
             except Answered as answer:
                 if answer.code == HTTPStatus.NOT_FOUND:
                     # Discovery has just said that the kind is served: a server that begins.
@@ -94,15 +115,15 @@ class HttpSource:
         with _told():
             served = await self._served()
             longest = self._rng.uniform(*_WATCH_S)
-            query = {
-                "labelSelector": self._selector,
-                "watch": "true",
-                "allowWatchBookmarks": "true",
-                "resourceVersion": revision,
-                "timeoutSeconds": str(int(longest)),
-            }
+            query = self._choice.query(
+                watch="true",
+                allowWatchBookmarks="true",
+                resourceVersion=revision,
+                timeoutSeconds=str(int(longest)),
+            )
+            accept = self._choice.accept
             await self._link.stream(
-                Call("GET", served.path(), query, seconds=_OPEN_S),
+                Call("GET", served.path(), query, accept=accept, seconds=_OPEN_S),
                 lambda lines: heard([self._event(line) for line in lines]),
                 silence=_SILENCE_S,
                 longest=longest + _LATE_S,
@@ -143,11 +164,14 @@ class HttpSource:
         revision = metadata.get("resourceVersion")
         if not (isinstance(name, str) and isinstance(namespace, str) and isinstance(revision, str)):
             raise Garbled(f"a {self._kind.kind} without name or resourceVersion")
+        key = ObjectKey(self._kind.group, self._kind.kind, namespace, name)
+        if not self._choice.whole:
+            return Item(key, {}, revision, 0)
         # Items of a list do not always say what they are.
         found["kind"] = self._kind.kind
         group, version = self._kind.group, self._kind.version
         found["apiVersion"] = f"{group}/{version}" if group else version
-        return Item(ObjectKey(group, self._kind.kind, namespace, name), found, revision, size)
+        return Item(key, found, revision, size)
 
 
 @contextmanager
@@ -159,10 +183,12 @@ def _told() -> Iterator[None]:
         raise _ended(answer) from None
     except TooLarge as fault:
         raise Ended(End.LARGE, str(fault)) from None
-    except (Silent, Unusable, Garbled) as fault:
+    except (Silent, Unusable) as fault:
         raise Ended(End.BROKEN, str(fault)) from None
+    except Garbled as fault:
+        raise Ended(End.NONSENSE, str(fault)) from None
     except _NONSENSE:
-        raise Ended(End.BROKEN, "an answer that is not what Kubernetes sends") from None
+        raise Ended(End.NONSENSE, "an answer that is not what Kubernetes sends") from None
 
 
 def _ended(answer: Answered) -> Ended:
