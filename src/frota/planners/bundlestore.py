@@ -84,7 +84,8 @@ def _fitted(prefix: str, cluster: str, end: str) -> str:
         return name
     digest = sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
     room = _NAME_MOST - len(end) - _HASH_LENGTH - 2
-    return f"{re.sub('-+', '-', name)[:room].rstrip('-')}-{digest}-{end}"
+    short = re.sub("-+", "-", f"{prefix}-{cluster}")[:room].rstrip("-")
+    return f"{short}-{digest}-{end}"
 
 
 def _expected(store: str) -> str:
