@@ -72,10 +72,10 @@ def test_tables(empty: Frota) -> None:
     applied(empty)
     clusters = empty("get", "clusters").out.splitlines()
     assert clusters[0].split() == [
-        *("NAME", "FLEET", "REGION", "GROUP", "FUNCTION", "ENVIRONMENT"),
-        *("CONTROL-PLANE", "POOLS", "RUNNING"),
+        *("NAME", "FLEET", "ENVIRONMENT", "REGION", "FUNCTION", "REACHABLE", "SYNCED"),
+        *("DRIFTED", "DEGRADED", "STALE", "GENERATION", "OBJECTS", "VERSION", "POOLS", "MESSAGE"),
     ]
-    assert clusters[1].split()[:6] == ["inference-east", "acme", "east", "-", "inference", "prod"]
+    assert clusters[1].split()[:6] == ["inference-east", "acme", "prod", "east", "inference", "Unknown"]
     assert empty("get", "fleets").out.splitlines()[1].split() == [
         *("acme", "staging", "->", "prod", "east", "west", "3", "correct"),
     ]

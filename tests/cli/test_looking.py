@@ -104,7 +104,7 @@ def test_keys_are_stable(frota: Frota) -> None:
         (("get", "hostt"), 2, "did you mean hosts?"),
         (("describe", "decision", "x"), 2, "frota get decisions CAUSE"),
         (("explain", "vm/none"), 4, "there is no VirtualMachine none"),
-        (("explain", "cluster/east"), 2, "expected a host, VM, set or host group to explain"),
+        (("explain", "team/east"), 2, "expected a host, VM, set, host group, cluster or fleet"),
     ],
 )  # fmt: skip
 def test_wrong_names_get_the_nearest_right_one(

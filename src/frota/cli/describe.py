@@ -10,6 +10,7 @@ from frota.cli import listing, shapes
 from frota.cli.arguments import Run
 from frota.cli.arguments import describe as describe_command
 from frota.cli.conditions import by_subject
+from frota.cli.delivery.standing import STATUS
 from frota.cli.naming import (
     CLUSTER,
     DECISION,
@@ -18,6 +19,7 @@ from frota.cli.naming import (
     HOST,
     IN_GROUPS,
     JOB,
+    ROLLOUT,
     SERVICE,
     SET,
     TEAM,
@@ -60,14 +62,15 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         entry = store.raw_get(kind, name)
         if entry is None:
             raise Failure(Exit.NOT_FOUND, f"{kind} {name} was deleted just now")
-        verdict = store.raw_get("Verdict", name) if kind == SET else None
+        judged = {SET: "Verdict", CLUSTER: STATUS}.get(kind)
+        verdict = store.raw_get(judged, name) if judged is not None else None
         conditions = by_subject(store)
         resource = shapes.shaped(
             kind, name, entry.value, verdict.value if verdict else None, conditions.get(name, ())
         )
         related = _related(kind, entry, store)
         group = group_name(name) if kind in IN_GROUPS else ""
-        subject = f"{kind}/{plain_name(name)}"
+        subject = f"{FLEET if kind == ROLLOUT else kind}/{plain_name(name)}"
         lines = store.journal(group=group, subject=subject, last=_LINES)
         if terminal.output == "table":
             _tree(resource, terminal)
@@ -109,10 +112,12 @@ def _related(kind: str, entry: Entry, store: SqliteStore) -> dict[str, Sequence[
         of_sets = [vm for vm in vms if (group_name(vm.name), vm.value["set"]) in owned]
         return {SET: sets, VM: of_sets}
     if kind == FLEET:
-        return {
+        parts: dict[str, Sequence[Entry]] = {
             of: [item for item in store.raw(of) if item.value["spec"].get("fleet") == entry.name]
             for of in (CLUSTER, TEAM)
         }
+        rollout = store.raw_get(ROLLOUT, entry.name)
+        return {**parts, ROLLOUT: [rollout] if rollout is not None else []}
     if kind == TEAM:
         return {
             of: [item for item in store.raw(of) if item.value["spec"]["team"] == entry.name]

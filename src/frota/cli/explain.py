@@ -9,6 +9,8 @@ from frota.cli import conditions, shapes
 from frota.cli.arguments import Run, describe
 from frota.cli.conditions import by_subject
 from frota.cli.naming import (
+    CLUSTER,
+    FLEET,
     GROUP,
     HOST,
     IN_GROUPS,
@@ -39,6 +41,7 @@ def explain(parser: ArgumentParser) -> Run:
         "how it stands, what would be done about it, and what not and why.",
         "frota explain vm/east-cp-2",
         "frota explain set/plant-east/east-gpu --last 3",
+        "frota explain cluster/east-prod",
         "frota explain set/east-gpu --snapshot plant-east.json",
     )
     parser.add_argument("subject", metavar="KIND/NAME", help="such as vm/east-cp-2 or host/a")
@@ -56,13 +59,15 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 
         return explain_snapshot(args.snapshot, kind, name, terminal)
     with opened(terminal) as store:
+        if kind in (CLUSTER, FLEET):
+            return _delivered(store, kind, name, max(1, args.last), terminal)
         group, subject, related, headline = _known(store, kind, name)
         troubles = by_subject(store).get(_full_name(kind, group, subject), ())
         told = chapters(store, group, subject, related, max(1, args.last))
         if not told and not headline:
             raise missing(kind, name, [entry.name for entry in store.raw(kind)])
     if terminal.output == "table":
-        _tell(headline or f"{subject} is no more", conditions.lines(troubles), told, terminal)
+        tell(headline or f"{subject} is no more", conditions.lines(troubles), told, terminal)
     else:
         terminal.data(
             {
@@ -75,13 +80,29 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     return Exit.DONE
 
 
+def _delivered(store: SqliteStore, kind: str, name: str, last: int, terminal: Terminal) -> int:
+    """A fleet, or a cluster."""
+    from frota.cli.delivery.telling import Account, account
+
+    found: Account = account(store, kind, name, last)
+    if not found.told and not found.headline:
+        raise missing(kind, name, [entry.name for entry in store.raw(kind)])
+    if terminal.output == "table":
+        headline = found.headline or f"{found.subject} is no more"
+        tell(headline, found.now, found.told, terminal)
+    else:
+        data = {"subject": found.subject, "now": list(found.now), "stories": _data(found.told)}
+        terminal.data({**data, "status": found.status})
+    return Exit.DONE
+
+
 def _known(store: SqliteStore, kind: str, name: str) -> tuple[str, str, tuple[str, ...], str]:
     """The group, the journal's subject, related subjects, and how the thing stands now.
 
     What was deleted has a story still: its name is then looked up in the journal alone.
     """
     if kind not in (*IN_GROUPS, GROUP):
-        raise Failure(Exit.BAD_INPUT, "expected a host, VM, set or host group to explain")
+        raise Failure(Exit.BAD_INPUT, "expected a host, VM, set, host group, cluster or fleet")
     entries = {entry.name: entry.value for entry in store.raw(kind)}
     try:
         full = find(kind, name, list(entries))
@@ -116,9 +137,10 @@ def _because(headline: str, reason: str) -> str:
     return f"{headline} ({reason})" if reason else headline
 
 
-def _tell(
+def tell(
     headline: str, troubles: Sequence[str], told: Sequence[Chapter], terminal: Terminal
 ) -> None:
+    """The stories for people."""
     terminal.say(terminal.paint(printable(headline), "bold"))
     for trouble in troubles:
         terminal.say(f"  now: {printable(trouble)}")

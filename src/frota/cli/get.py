@@ -9,7 +9,18 @@ from typing import Any
 from frota.cli import listing, shapes
 from frota.cli.arguments import Run, describe
 from frota.cli.conditions import by_subject
-from frota.cli.naming import DECISION, GROUP, IN_GROUPS, SET, find, group_name, kind_of
+from frota.cli.delivery.standing import STATUS
+from frota.cli.naming import (
+    CLUSTER,
+    DECISION,
+    GROUP,
+    IN_GROUPS,
+    ROLLOUT,
+    SET,
+    find,
+    group_name,
+    kind_of,
+)
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit
 from frota.cli.terminal import Terminal
@@ -17,6 +28,7 @@ from frota.ports.store import Entry
 from frota.store.sqlite import SqliteStore
 
 _LINES_MOST = 100_000
+_JUDGED = {SET: "Verdict", CLUSTER: STATUS}  # the records that say how things of a kind stand
 
 
 def get(parser: ArgumentParser) -> Run:
@@ -24,7 +36,7 @@ def get(parser: ArgumentParser) -> Run:
     describe(
         parser,
         "List what the store holds: hosts, vms, sets, hostgroups, clusters, fleets, teams, "
-        "services, jobs or decisions; with a NAME, that one alone.",
+        "services, jobs, rollouts or decisions; with a NAME, that one alone.",
         "frota get hosts",
         "frota get vms --group plant-east",
         "frota get set plant-east/east-gpu --output json",
@@ -51,7 +63,7 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         if terminal.output == "table":
             listing.show(kind, entries, store, terminal)
             return Exit.DONE
-        verdicts = _by_name(store.raw("Verdict")) if kind == SET else {}
+        verdicts = _by_name(store.raw(_JUDGED[kind])) if kind in _JUDGED else {}
         conditions = by_subject(store)
     shown = [
         shapes.shaped(kind, e.name, e.value, verdicts.get(e.name), conditions.get(e.name, ()))
@@ -64,6 +76,8 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 def _of_group(entry: Entry, group: str) -> bool:
     if not group:
         return True
+    if entry.kind == ROLLOUT:
+        return False
     if entry.kind in IN_GROUPS:
         return group_name(entry.name) == group
     owner: str = entry.name if entry.kind == GROUP else entry.value["spec"].get("hostGroup", "")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from frota.cli.conditions import by_subject, lines
+from frota.cli.delivery import standing
 from frota.cli.naming import (
     CLUSTER,
     FLEET,
     GROUP,
     HOST,
     JOB,
+    ROLLOUT,
     SERVICE,
     SET,
     TEAM,
@@ -37,8 +39,11 @@ def show(kind: str, entries: Sequence[Entry], store: SqliteStore, terminal: Term
     if not entries:
         terminal.note(f"no {kind} is stored")
         return
-    head, rows = _TABLES[kind](entries, store)
-    terminal.table(head, rows)
+    tables = _of_clusters(entries, store) if kind == CLUSTER else [_TABLES[kind](entries, store)]
+    for number, (head, rows) in enumerate(tables):
+        if number:
+            terminal.say()
+        terminal.table(head, rows)
 
 
 def show_journal(lines: Sequence[Decision], terminal: Terminal) -> None:
@@ -170,6 +175,16 @@ def _groups(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
     return ("NAME", "PROVIDER", "HOSTS", "UP", "VMS", "SETS", "CONTROLLER", "CONDITIONS"), rows
 
 
+def _of_clusters(entries: Sequence[Entry], store: SqliteStore) -> Iterator[_Shown]:
+    """Members of fleets by how they stand, then clusters whose VMs Frota runs."""
+    members = [entry for entry in entries if "fleet" in entry.value["spec"]]
+    if members:
+        yield standing.table(members, store)
+    others = [entry for entry in entries if "hostGroup" in entry.value["spec"]]
+    if others:
+        yield _clusters(others, store)
+
+
 def _clusters(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
     owners = {entry.name: entry.value["cluster"] for entry in store.raw(SET)}
     running: Counter[str] = Counter()
@@ -178,7 +193,6 @@ def _clusters(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
         cluster = owners.get(f"{group_name(vm.name)}/{vm.value['set']}", "")
         every[cluster] += 1
         running[cluster] += vm.value["state"] == "Running"
-    members = any("fleet" in entry.value["spec"] for entry in entries)
     rows: list[Row] = []
     for entry in entries:
         spec, name = entry.value["spec"], entry.name
@@ -186,18 +200,36 @@ def _clusters(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
         rows.append(
             (
                 name,
-                *((spec.get("fleet", "-"), spec.get("region", "-")) if members else ()),
-                spec.get("hostGroup", "-"),
+                spec["hostGroup"],
                 spec.get("function", "-"),
                 spec.get("environment", "-"),
                 str(spec.get("controlPlane", {}).get("count", "-")),
                 pools or "-",
-                f"{running[name]}/{every[name]}" if "hostGroup" in spec else "-",
+                f"{running[name]}/{every[name]}",
             )
         )
-    fleet = ("FLEET", "REGION") if members else ()
     tail = ("GROUP", "FUNCTION", "ENVIRONMENT", "CONTROL-PLANE", "POOLS", "RUNNING")
-    return ("NAME", *fleet, *tail), rows
+    return ("NAME", *tail), rows
+
+
+def _rollouts(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
+    now = SystemClock(store.latest()).now()
+    rows: list[Row] = []
+    for entry in entries:
+        raw, parts = entry.value, entry.value.get("clusters", ())
+        states = Counter(part.get("state", "Waiting") for part in parts)
+        rows.append(
+            (
+                raw["fleet"],
+                raw["id"],
+                state_cell(raw.get("phase", "Running")),
+                raw.get("intent", "Run"),
+                age(raw["began"], now),
+                f"{states['Done']}/{len(parts)}",
+                ", ".join(f"{n} {state}" for state, n in sorted(states.items()) if state != "Done"),
+            )
+        )
+    return ("FLEET", "ID", "PHASE", "INTENT", "FOR", "DONE", "OTHERS"), rows
 
 
 def _fleets(entries: Sequence[Entry], store: SqliteStore) -> _Shown:
@@ -257,9 +289,9 @@ _TABLES: Mapping[str, _Table] = {
     VM: _vms,
     SET: _sets,
     GROUP: _groups,
-    CLUSTER: _clusters,
     FLEET: _fleets,
     TEAM: _teams,
     SERVICE: _services,
     JOB: _jobs,
+    ROLLOUT: _rollouts,
 }

@@ -45,10 +45,11 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
     (
         "Look",
         (
-            _Command("get", "get:get", "list hosts, VMs, sets, groups, clusters or decisions"),
+            _Command("get", "get:get", "list hosts, VMs, sets, clusters, rollouts, decisions, …"),
             _Command("describe", "describe:describe", "all about one of them"),
             _Command("explain", "explain:explain", "why it is so: cause, decision, action, end"),
             _Command("events", "events:events", "the journal; with --follow as it is written"),
+            _Command("drift", "delivery.drift:drift", "what others changed in member clusters"),
         ),
     ),
     (
@@ -60,6 +61,8 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
             _Command("redeploy", "members:redeploy", "replace a set and its VMs, one by one"),
             _Command("halt", "members:halt", "stop a VM by agreement; it keeps its place"),
             _Command("unhalt", "members:unhalt", "let a halted VM run again"),
+            _Command("rollout", "delivery.rollout:rollout", "a change on its way through a fleet"),
+            _Command("take-over", "delivery.takeover:take_over", "give Frota another's object"),
             _Command("bundle", "bundle:bundle", "the keys that bundles are signed with"),
             _Command("approve", "approve:approve", "let a plan go that the brake holds"),
         ),

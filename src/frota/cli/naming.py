@@ -9,6 +9,7 @@ from frota.cli.outcome import Exit, Failure
 HOST, SET, VM = "Host", "AvailabilitySet", "VirtualMachine"
 GROUP, CLUSTER, DECISION = "HostGroup", "Cluster", "Decision"
 FLEET, TEAM, SERVICE, JOB = "Fleet", "Team", "InferenceService", "TrainingJob"
+ROLLOUT = "Rollout"  # stored by the name of its fleet
 DECLARED = (GROUP, FLEET, CLUSTER, TEAM, SERVICE, JOB)  # what people write
 
 _SHORT = {
@@ -21,6 +22,7 @@ _SHORT = {
     TEAM: ("teams", "team", "ftm"),
     SERVICE: ("services", "service", "inferenceservice", "inferenceservices", "fis"),
     JOB: ("jobs", "job", "trainingjob", "trainingjobs", "ftj"),
+    ROLLOUT: ("rollouts", "rollout"),
     DECISION: ("decisions", "decision"),
 }
 _KINDS = {word: kind for kind, words in _SHORT.items() for word in words}

@@ -26,11 +26,17 @@ def opened(terminal: Terminal) -> Iterator[SqliteStore]:
         store.close()
 
 
-def warn_when_idle(terminal: Terminal) -> None:
-    """Say plainly when an intent was written down but nobody is there to act on it."""
+def warn_when_idle(
+    terminal: Terminal, meaning: str = "so nothing happens until `frota up` does"
+) -> None:
+    """Say plainly when nobody works on the store: an intent that was written down is not
+    acted on, and what was seen is not looked at again."""
     from frota.store.guard import holder_of
 
     if not holder_of(terminal.store):
-        terminal.note(
-            "note: no controller runs on this store, so nothing happens until `frota up` does"
-        )
+        terminal.note(f"note: no controller runs on this store, {meaning}")
+
+
+def warn_when_old(terminal: Terminal) -> None:
+    """Say plainly when what is shown may have changed since."""
+    warn_when_idle(terminal, "and so this is what was seen last")

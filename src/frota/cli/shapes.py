@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from frota.cli.conditions import shaped as shaped_conditions
-from frota.cli.naming import DECLARED, GROUP, HOST, SET, VM, group_name, plain_name
+from frota.cli.delivery import standing
+from frota.cli.naming import (
+    CLUSTER,
+    DECLARED,
+    GROUP,
+    HOST,
+    ROLLOUT,
+    SET,
+    VM,
+    group_name,
+    plain_name,
+)
 
 API_VERSION = "frota.dev/v1alpha1"
 Raw = Mapping[str, Any]
@@ -21,12 +32,16 @@ def shaped(
     verdict: Raw | None = None,
     conditions: Iterable[Raw] = (),
 ) -> dict[str, Any]:
-    """One record. ``verdict`` is the last one on a set, ``conditions`` are those on record
-    for a host or host group."""
+    """One record. ``verdict`` is the last one on a set, or what was seen last of a cluster;
+    ``conditions`` are those on record for a host or host group."""
     if kind == GROUP:
         return {**value, "status": {"conditions": shaped_conditions(conditions)}}
+    if kind == CLUSTER and value["spec"].get("fleet"):
+        return {**value, "status": standing.shaped(verdict)}
     if kind in DECLARED:
         return dict(value)
+    if kind == ROLLOUT:
+        return _rollout(value)
     spec, status = _PARTS[kind](value) if kind != SET else _set(value, verdict)
     if kind == HOST:
         status["conditions"] = shaped_conditions(conditions)
@@ -145,6 +160,37 @@ def _set(raw: Raw, verdict: Raw | None) -> tuple[dict[str, Any], dict[str, Any]]
         "conditions": list(_conditions(verdict)) if verdict else [],
     }
     return spec, status
+
+
+def _rollout(raw: Raw) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": ROLLOUT,
+        "metadata": {"name": raw["id"], "fleet": raw["fleet"]},
+        "spec": {
+            "revision": raw["revision"],
+            "generation": raw["generation"],
+            "intent": raw.get("intent", "Run"),
+            "approvals": list(raw.get("approvals", ())),
+            "skips": [dict(skip) for skip in raw.get("skips", ())],
+        },
+        "status": {
+            "phase": raw.get("phase", "Running"),
+            "began": raw["began"],
+            "clusters": [
+                {
+                    "cluster": part["cluster"],
+                    "state": part.get("state", "Waiting"),
+                    "since": part.get("since", 0.0),
+                    "message": part.get("message", ""),
+                    "before": part["before"],
+                    "begun": part.get("begun", False),
+                    "reached": part.get("reached", False),
+                }
+                for part in raw.get("clusters", ())
+            ],
+        },
+    }
 
 
 def _placement(verdict: Raw | None) -> str:

@@ -9,7 +9,7 @@ from frota.model.decision import Decision
 from frota.ports.store import Store
 
 _LINES_MOST = 2000  # of one story
-_BACKGROUND = ("Host/", "HostGroup/", "Cluster/")
+BACKGROUND = ("Host/", "HostGroup/", "Cluster/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,17 @@ class Chapter:
 
 
 def chapters(
-    store: Store, group: str, subject: str, related: Iterable[str] = (), last: int = 10
+    store: Store,
+    group: str,
+    subject: str,
+    related: Iterable[str] = (),
+    last: int = 10,
+    background: tuple[str, ...] = BACKGROUND,
 ) -> tuple[Chapter, ...]:
     """The newest ``last`` stories in which a subject plays a part, oldest first.
 
-    Lines about hosts and the host group are kept: they say why. ``related`` are other
-    subjects to keep, such as the set of a VM.
+    Lines about ``background`` are kept: they say why. ``related`` are other subjects to keep,
+    such as the set of a VM. An empty ``group`` is any.
     """
     wanted = frozenset((subject, *related))
     own = store.journal(group=group, subject=subject, last=_LINES_MOST)
@@ -45,12 +50,14 @@ def chapters(
             every = store.journal(group=group, cause_id=cause, last=_LINES_MOST)
         else:
             every = [line for line in own if not line.cause_id]
-        found.append(_chapter(cause, every, wanted))
+        found.append(_chapter(cause, every, wanted, background))
     return tuple(found)
 
 
-def _chapter(cause: str, every: Sequence[Decision], wanted: frozenset[str]) -> Chapter:
+def _chapter(
+    cause: str, every: Sequence[Decision], wanted: frozenset[str], background: tuple[str, ...]
+) -> Chapter:
     lines = tuple(
-        line for line in every if line.subject in wanted or line.subject.startswith(_BACKGROUND)
+        line for line in every if line.subject in wanted or line.subject.startswith(background)
     )
     return Chapter(cause, lines, len(every) - len(lines))

@@ -10,18 +10,29 @@ from frota.cli.terminal import Cell
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 _GIB_MIB = 1024
 _STYLES: Mapping[str, str] = {
-    **dict.fromkeys(("Up", "Running", "Healthy", "True"), "green"),
+    **dict.fromkeys(("Up", "Running", "Healthy", "True", "Done", "Completed"), "green"),
     **dict.fromkeys(
-        ("Joining", "Pending", "Starting", "Migrating", "Recovering", "Rebalancing", "Draining"),
+        (
+            *("Joining", "Pending", "Starting", "Migrating", "Recovering", "Rebalancing"),
+            *("Draining", "Delivering", "RollingBack"),
+        ),
         "cyan",
     ),
     **dict.fromkeys(
-        ("Suspect", "Unmonitored", "NotAligned", "ConfigStale", "Quarantined", "Stopping"), "yellow"
+        (
+            *("Suspect", "Unmonitored", "NotAligned", "ConfigStale", "Quarantined", "Stopping"),
+            *("Paused", "Partial", "Skipped", "Returned", "RolledBack"),
+        ),
+        "yellow",
     ),
     **dict.fromkeys(
-        ("Isolated", "Fencing", "Down", "Lost", "Unplaceable", "Degraded", "Unhealthy"), "red"
+        (
+            *("Isolated", "Fencing", "Down", "Lost", "Unplaceable", "Degraded", "Unhealthy"),
+            *("Failed", "Unreachable", "Aborted"),
+        ),
+        "red",
     ),
-    **dict.fromkeys(("Maintenance", "Removed", "Stopped", "Deleting", "Unknown"), "dim"),
+    **dict.fromkeys(("Maintenance", "Removed", "Stopped", "Deleting", "Unknown", "Waiting"), "dim"),
 }
 
 

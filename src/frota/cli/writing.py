@@ -33,6 +33,21 @@ def edit(
     ``asked`` says in the journal what the operator asked for. What follows belongs to the
     same story; with ``joins`` it is the story that the record is part of already.
     """
+
+    def tell(value: Any) -> Decision:
+        subject = f"{kind}/{plain_name(name)}"
+        cause = value.cause_id if joins else ""
+        return told(store, group_name(name), subject, asked, cause=cause)
+
+    return written(store, (kind, name), change, tell)
+
+
+def written(
+    store: SqliteStore, what: tuple[str, str], change: Change, tell: Callable[[Any], Decision]
+) -> bool:
+    """``edit`` of the record of this kind and name, with the journal line that ``tell`` makes
+    of the old value."""
+    kind, name = what
     for _ in range(_TRIES):
         entry = store.get(kind, name)
         if entry is None:
@@ -40,9 +55,7 @@ def edit(
         new = change(entry.value)
         if new == entry.value:
             return False
-        subject = f"{kind}/{plain_name(name)}"
-        cause = entry.value.cause_id if joins else ""
-        line = told(store, group_name(name), subject, asked, cause=cause)
+        line = tell(entry.value)
         if kind == VM:
             new = replace(new, cause_id=line.cause_id)
         try:

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
-from frota.controllers.clusterrecords import STATUS, Wish, read_bundle, read_wish
+from frota.controllers.clusterrecords import (
+    PRUNE_APPROVAL,
+    STATUS,
+    Wish,
+    approval_name,
+    read_bundle,
+    read_wish,
+    surplus_uids,
+)
 from frota.controllers.deliverystory import DeliveryStory
 from frota.controllers.story import Story
 from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind
@@ -71,7 +79,7 @@ class ClusterController:
             return Result()
         now = self._clock.now()
         wanted = self._content(wish)
-        kinds = _kinds(wanted.objects.values(), wish.status)
+        kinds = kinds_of(wanted.objects.values(), wish.status)
         fresh = kinds != self._kinds
         if fresh:
             self._kinds = kinds
@@ -87,7 +95,7 @@ class ClusterController:
             self._story.sends(story, plan, delivery)
         self._story.found(story, plan)
         status = self._status(wish, wanted, plan, view, kinds, now)
-        if not self._write(wish, status, story):
+        if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
         if delivery is not None:
             keys = frozenset(change.key for batch in delivery.batches for change in batch)
@@ -186,12 +194,29 @@ class ClusterController:
             held=_held(plan),
         )
 
-    def _write(self, wish: Wish, status: ClusterStatus, story: Story) -> bool:
-        if status == wish.status and not story.lines:
+    def _used_up(
+        self, wish: Wish, wanted: Wanted, plan: DeliveryPlan, view: ClusterView
+    ) -> list[Write]:
+        """Approvals of deletions end when nothing that they name is left to be deleted."""
+        if plan.waits or not wish.policy.approved:
+            return []
+        left = surplus_uids(wanted.objects, view.objects, wish.policy.membership)
+        return [
+            Write(PRUNE_APPROVAL, approval_name(self._cluster, approval.plan), None, None)
+            for approval in wish.policy.approved
+            if approval.uids.isdisjoint(left)
+        ]
+
+    def _write(
+        self, wish: Wish, status: ClusterStatus, story: Story, more: Iterable[Write]
+    ) -> bool:
+        writes = list(more)
+        if status != wish.status:
+            writes.append(Write(STATUS, self._cluster, status, wish.status_revision))
+        if not writes and not story.lines:
             return True
-        writes = [Write(STATUS, self._cluster, status, wish.status_revision)]
         try:
-            self._store.commit(writes if status != wish.status else (), story.lines)
+            self._store.commit(writes, story.lines)
         except Conflict:
             return False
         return True
@@ -204,7 +229,7 @@ class ClusterController:
         return max(again_at, now)
 
 
-def _kinds(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
+def kinds_of(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
     """Kinds to be watched: those wanted, and those of which something may be left."""
     found = set(status.kinds) if status is not None else set()
     for item in objects:

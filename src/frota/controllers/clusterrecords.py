@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from frota.compile.kubernetes import membership
 from frota.model.clusterstatus import ClusterCondition
 from frota.model.deliveryplan import DeliveryPolicy, DriftPolicy, PruneApproval
-from frota.model.objects import Object, ObjectKey
+from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import ClusterStatus, Release
 from frota.ports.clusters import ClusterAddress
 from frota.ports.store import Store
@@ -28,6 +28,11 @@ TAKE_OVER = "TakeOver"
 def bundle_name(cluster: str, digest: str) -> str:
     """Where the content of a cluster with a digest is stored."""
     return f"{cluster}/{digest}"
+
+
+def approval_name(cluster: str, plan: str) -> str:
+    """Where the approval of the held deletions with a hash is stored."""
+    return f"{cluster}/{plan}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,19 @@ def _approved(store: Store, cluster: str) -> tuple[PruneApproval, ...]:
     prefix = f"{cluster}/"
     entries = store.list(PRUNE_APPROVAL)
     return tuple(entry.value for entry in entries if entry.name.startswith(prefix))
+
+
+def surplus_uids(
+    wanted: Container[ObjectKey], live: Mapping[ObjectKey, Object], membership: str
+) -> frozenset[str]:
+    """The uids of what is in a set and not wanted any more, whether it is being deleted or
+    not."""
+    return frozenset(
+        str(item["metadata"].get("uid", ""))
+        for key, item in live.items()
+        if key not in wanted
+        and (item["metadata"].get("labels") or {}).get(MEMBERSHIP_LABEL) == membership
+    )
 
 
 def _taken_over(store: Store, cluster: str) -> frozenset[ObjectKey]:

@@ -1,0 +1,1 @@
+"""Commands on fleets of Kubernetes clusters: what would change, how far it is, what drifted."""
