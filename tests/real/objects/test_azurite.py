@@ -15,7 +15,7 @@ from frota.drivers.objects.opening import open_container
 from frota.planners.bundlestore import Container, Places, places
 from frota.ports.blobs import BlobDenied, BlobError, BlobMissing, Blobs
 from tests.contract.blobs import BlobsContract
-from tests.pull.azurite import ACCOUNT, Azurite
+from tests.real.objects.azurite import ACCOUNT, Azurite
 
 _numbers = count()
 ALL = "rcwdl"

@@ -1,4 +1,4 @@
-"""Fixtures for tests of pull."""
+"""Fixtures for tests on object stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.pull.azurite import Azurite, azurite_of_tests
+from tests.real.objects.azurite import Azurite, azurite_of_tests
 
 
 @pytest.fixture(scope="session")

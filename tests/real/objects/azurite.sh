@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bring Azurite, Microsoft's emulator of Azure Blob Storage, for the tests of object stores.
 #
-#   tests/pull/azurite.sh [--where]
+#   tests/real/objects/azurite.sh [--where]
 #
 # It comes from the npm registry (Node.js and npm must be there; on Debian: apt-get install
 # nodejs npm) into FROTA_AZURITE, by default ~/.cache/frota/azurite-VERSION, about 190 MB,
