@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from frota.app.deliverer import Deliverer
+from frota.app.faster import FasterAlarm, FasterClock
 from frota.app.members import members_of
 from frota.app.turning import Turning
 from frota.controllers.clusterrecords import (
@@ -30,6 +31,7 @@ from frota.runtime.result import Result
 from frota.runtime.worker import Observer, Worker
 
 _PAUSE_S = 0.005
+_STALL_S = 2.0  # of real time
 MakeObserver = Callable[[Clock], Observer]
 
 
@@ -40,16 +42,18 @@ class Fleets:
         self, store: Store, clock: Clock, holder: str, observer: MakeObserver, *, speed: float
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._real = clock
+        self._clock: Clock = clock if speed == 1.0 else FasterClock(clock, speed)
         self._holder = holder
         self._observer = observer
         self._speed = speed
-        self._leases = Leases(store, clock, holder, alone=True)
+        self._leases = Leases(store, self._clock, holder, alone=True)
         self._controllers: dict[str, FleetController] = {}
         self._deliverers: dict[str, Deliverer] = {}
-        self._alarm = PipeAlarm()
-        worker = Worker(WorkQueue(random.SystemRandom()), self._reconcile, clock, observer(clock))
-        loop = Loop(worker, self._alarm, pause_s=_PAUSE_S)
+        self._alarm = FasterAlarm(PipeAlarm(), speed)
+        watcher = observer(self._clock)
+        worker = Worker(WorkQueue(random.SystemRandom()), self._reconcile, self._clock, watcher)
+        loop = Loop(worker, self._alarm, pause_s=_PAUSE_S, stall_s=_STALL_S * speed)
         self._turning = Turning(loop, "fleets", self._finish)
         self._started = False
 
@@ -121,7 +125,7 @@ class Fleets:
     def _deliverer(self, driver: str) -> Deliverer | None:
         """The deliverer of a driver, started; None for clusters whose Kubernetes nobody can
         reach yet (VMs without a kubeconfig)."""
-        made = members_of(driver, self._clock, speed=self._speed)
+        made = members_of(driver, self._real, speed=self._speed)
         if made is None:
             return None
         deliverer = self._deliverers[driver] = Deliverer(

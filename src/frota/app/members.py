@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from frota.app.outfit import MissingDriver
+from frota.app.twin import WorldAlarm
+from frota.model.delivery import WatchedKind
 from frota.ports.clock import Clock
-from frota.ports.clusters import Clusters
+from frota.ports.clusters import ClusterAddress, Clusters
 from frota.runtime.alarm import Alarm, PipeAlarm
 from frota.runtime.backoff import Backoff
+from frota.twin import TwinClock, World
+from frota.twin.clusters import ClusterFleet, TwinClusters
 
 KUBERNETES = "kubernetes"
 TWIN = "twin"
+_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,29 @@ def _kubernetes(clock: Clock) -> Members:
     return Members(clusters, clock, alarm, close)
 
 
-def _twin(clock: Clock, speed: float) -> Members | None:
-    del clock, speed
-    return None
+class _Simulated(TwinClusters):
+    """Simulated clusters that are there, empty, as soon as they are declared. They live in
+    this process alone: after a restart they are empty again, and are delivered to anew."""
+
+    def __init__(self, fleet: ClusterFleet, clock: TwinClock) -> None:
+        super().__init__(fleet, clock)
+        self._all = fleet
+
+    def attach(self, address: ClusterAddress, kinds: frozenset[WatchedKind]) -> None:
+        """See ``ports.clusters.Clusters``."""
+        if address.name not in self._all.members:
+            self._all.add(address.name)
+        super().attach(address, kinds)
+
+
+def _twin(clock: Clock, speed: float) -> Members:
+    world = World(_SEED)
+    theirs = TwinClock(world, clock.now())
+    clusters = _Simulated(ClusterFleet(world), theirs)
+    alarm = WorldAlarm(world, clock, speed)
+
+    def close() -> None:
+        clusters.close()
+        alarm.close()
+
+    return Members(clusters, theirs, alarm, close)

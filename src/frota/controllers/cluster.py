@@ -222,7 +222,7 @@ class ClusterController:
         return True
 
     def _again_at(self, wish: Wish, view: ClusterView, plan: DeliveryPlan, now: float) -> float:
-        again_at = min(plan.again_at, self._compare_at)
+        again_at = plan.again_at if plan.waits else min(plan.again_at, self._compare_at)
         if not view.answers:
             due = view.last_seen + wish.policy.unreachable_after
             again_at = min(again_at, due) if due > now else again_at
