@@ -121,4 +121,5 @@ class Checker:
 
 
 def _arrived(vm: Vm, move: Operation) -> bool:
-    return vm.host == move.dst and vm.state is VmState.RUNNING
+    """At its goal: a stop on the way of a swap is no move that it should rest after."""
+    return vm.host == move.dst and vm.state is VmState.RUNNING and not vm.transit
