@@ -75,7 +75,14 @@ def test_tables(empty: Frota) -> None:
         *("NAME", "FLEET", "ENVIRONMENT", "REGION", "FUNCTION", "REACHABLE", "SYNCED"),
         *("DRIFTED", "DEGRADED", "STALE", "GENERATION", "OBJECTS", "VERSION", "POOLS", "MESSAGE"),
     ]
-    assert clusters[1].split()[:6] == ["inference-east", "acme", "prod", "east", "inference", "Unknown"]
+    assert clusters[1].split()[:6] == [
+        "inference-east",
+        "acme",
+        "prod",
+        "east",
+        "inference",
+        "Unknown",
+    ]
     assert empty("get", "fleets").out.splitlines()[1].split() == [
         *("acme", "staging", "->", "prod", "east", "west", "3", "correct"),
     ]

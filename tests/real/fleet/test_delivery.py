@@ -192,7 +192,9 @@ def test_3_an_api_server_that_dies_is_named_and_the_others_go_on(stage: Stage) -
         documents = stage.documents()
         service = next(item for item in documents if item["kind"] == "InferenceService")
         service["spec"]["runtime"]["args"] = ["--max-model-len=4096"]
+        before = stage.generation()
         stage.apply(documents)
+        assert eventually(lambda: stage.generation() > before)
         assert eventually(lambda: stage.progress().get("staging") is Progress.DONE)
         stage.approve()
         assert eventually(lambda: stage.progress().get("prod") is Progress.UNREACHABLE)
