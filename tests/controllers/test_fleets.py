@@ -157,7 +157,8 @@ def test_at_rest_nothing_is_written_and_nobody_looks_at_once(stage: Stage) -> No
     stage.step(30)
     before = stage.store.commit(())
     now = stage.clock.now()
-    for controller in (stage.fleet, *stage.controllers):
+    every: list[FleetController | ClusterController] = [stage.fleet, *stage.controllers]
+    for controller in every:
         again_at = controller.reconcile().again_at
         assert again_at is not None
         assert again_at > now + 1
