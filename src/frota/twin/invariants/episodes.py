@@ -21,6 +21,7 @@ _MOVES = frozenset({Verb.LIVE, Verb.COLD})
 @dataclass(slots=True)
 class _Episode:
     seats: dict[str, dict[str, int]]
+    resting: frozenset[str]
     disturbed: bool = False
     moves: dict[str, int] = field(default_factory=dict)
     transits: int = 0
@@ -55,7 +56,7 @@ class EpisodeRules:
     def ordered(self, vm: Vm) -> None:
         """A move by choice begins."""
         if self._episode is None:
-            self._episode = _Episode(self._before())
+            self._episode = _Episode(self._before(), self._resting())
             if any(not other.voluntary for other in self._book.flying.values()):
                 self._episode.disturbed = True
         episode = self._episode
@@ -88,6 +89,14 @@ class EpisodeRules:
             counts[operation.src] = counts.get(operation.src, 0) + 1
         return seats
 
+    def _resting(self) -> frozenset[str]:
+        """Sets of which a member may not move yet: what they do now is not the last of it."""
+        book, now = self._book, self._book.now()
+        rest = book.policy.timers.move_cooldown
+        return frozenset(
+            vm.set for vm in book.vms.values() if max(vm.retry_at, vm.moved_at + rest) > now
+        )
+
     def _judge(self, episode: _Episode) -> None:
         book = self._book
         better = False
@@ -108,7 +117,7 @@ class EpisodeRules:
     def _fewest(self, spread: AvailabilitySet, episode: _Episode, moves: int) -> None:
         """I17, where the closed form holds: one level, one generation, room to spare."""
         book = self._book
-        if len(spread.levels) != 1:
+        if len(spread.levels) != 1 or spread.name in episode.resting:
             return
         level = spread.levels[0]
         up = [host for host in book.hosts.values() if host.schedulable]
