@@ -15,14 +15,14 @@ _HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class Identity:
-    """``known``: was asked since it was last away. ``due``: ask again. ``why``: the last
-    question brought no answer."""
+    """``known``: was asked since it was last away; ``met``: ever. ``due``: ask again.
+    ``why``: the last question brought no answer."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._uid = ""
         self.version = ""
-        self.known = False
+        self.known = self.met = False
         self.due = True
         self.why = ""
 
@@ -37,9 +37,11 @@ class Identity:
             return False
         uid = plain(metadata.get("uid"), 100) if isinstance(metadata, dict) else ""
         another = bool(self._uid and uid and uid != self._uid)
-        another |= bool(self.version and version != self.version)
-        self._uid, self.version = uid or self._uid, version
-        self.known, self.due, self.why = True, False, ""
+        another |= bool(self.version and version and version != self.version)
+        # A server that has just begun may hide for a moment what it showed before.
+        self.due = bool(self._uid and not uid)
+        self._uid, self.version = uid or self._uid, version or self.version
+        self.known, self.met, self.why = True, True, ""
         return another
 
     async def _read(self, path: str) -> Mapping[str, Any]:

@@ -167,9 +167,10 @@ class Member:
         if answers and not self._display.answers:
             self._identity.known = self._display.identified = False
             self._identity.due = True
-            with self._lock:
-                for pump in self._every():
-                    pump.reflector.doubt()
+            if self._identity.met:
+                with self._lock:
+                    for pump in self._every():
+                        pump.reflector.doubt()
         if self._display.answers and not answers:
             self._courier.lost()
         self._display.answers = answers
@@ -185,7 +186,7 @@ class Member:
 
     async def _identify(self) -> None:
         """Ask who the cluster is; what was away, or is another one now, is watched anew."""
-        was_known, first = self._identity.known, not self._identity.version
+        was_known, first = self._identity.known, not self._identity.met
         another = await self._identity.ask()
         self._display.identified = self._identity.known
         self._display.version, self._display.doubt = self._identity.version, self._identity.why
