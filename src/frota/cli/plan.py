@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from frota.cli import planview
 from frota.cli.apply import examine
@@ -11,7 +13,7 @@ from frota.cli.arguments import Run, describe
 from frota.cli.changes import Change, stored_documents
 from frota.cli.declared import Situation, as_declared
 from frota.cli.foresight import Foresight, foresee
-from frota.cli.naming import CLUSTER, GROUP
+from frota.cli.naming import CLUSTER, FLEET, GROUP
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit, Failure
 from frota.cli.snapshots import read_snapshot
@@ -22,6 +24,11 @@ from frota.runtime.clock import SystemClock
 from frota.store.memory import MemoryStore
 from frota.store.sqlite import SqliteStore
 
+if TYPE_CHECKING:
+    from frota.cli.delivery.planning import FleetPlans
+
+_LOOK_S = 60.0
+
 
 def plan(parser: ArgumentParser) -> Run:
     """The arguments of ``frota plan``."""
@@ -31,8 +38,12 @@ def plan(parser: ArgumentParser) -> Run:
         "as they are recorded: starts, moves, what is refused, each with its reason, and the "
         "proof that there cannot be fewer moves. Hosts that were never seen are taken as there. "
         "With --now-what, what the controllers would do as it stands; with --snapshot, what "
-        "they would do in a frozen state. Changes nothing.",
+        "they would do in a frozen state. Of a fleet: which rollout would begin, and in each "
+        "cluster what its API server says to every change, object by object; unchanged objects "
+        "are not asked about. A cluster that cannot be looked at is named, and the code is 5; "
+        "it is 1 when a cluster refuses something. Changes nothing.",
         "frota plan examples/three-hosts.yaml",
+        "frota plan fleet/ --full",
         "frota plan --now-what",
         "frota plan --snapshot plant-east.json --prove",
     )
@@ -42,6 +53,13 @@ def plan(parser: ArgumentParser) -> Run:
     parser.add_argument(
         "--prove", action="store_true", help="have the moves checked by a second, slower proof"
     )
+    parser.add_argument(
+        "--full", action="store_true", help="whole objects of a fleet, as they are and would be"
+    )
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=_LOOK_S,
+        help=f"look at clusters for at most S seconds (default: {_LOOK_S:g})",
+    )  # fmt: skip
     return _run
 
 
@@ -50,17 +68,20 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         raise Failure(Exit.BAD_INPUT, "plan needs FILEs, or --snapshot FILE, or --now-what")
     changes: Sequence[Change] = ()
     situations: list[Situation]
+    fleets: FleetPlans | None = None
     if args.snapshot:
         situations = [Situation(read_snapshot(args.snapshot, terminal))]
-    elif args.now_what:
-        with opened(terminal) as store:
-            situations = list(_situations(store, ()))
     else:
-        changes = examine(args.files, terminal)
-        situations = _with_changes(changes, terminal)
+        if args.files:
+            changes = examine(args.files, terminal)
+        with _store(terminal, needed=args.now_what) as store:
+            situations = list(_situations(store, changes))
+            fleets = _fleets(store, changes, args.timeout)
     sights = [(foresee(one.snapshot, check=args.prove), one) for one in situations]
     if terminal.output == "table":
         _show(changes, sights, terminal)
+        if fleets is not None:
+            fleets.show(terminal, full=args.full)
     else:
         groups = [
             {
@@ -70,8 +91,28 @@ def _run(args: Namespace, terminal: Terminal) -> int:
             }
             for sight, one in sights
         ]
-        terminal.data({"changes": [change.data() for change in changes], "groups": groups})
-    return Exit.DONE
+        shown = {"changes": [change.data() for change in changes], "groups": groups}
+        terminal.data({**shown, "fleets": fleets.data(full=args.full) if fleets else []})
+    return fleets.code if fleets is not None else Exit.DONE
+
+
+@contextmanager
+def _store(terminal: Terminal, *, needed: bool) -> Iterator[Store]:
+    """The store; an empty one in memory where there is none yet, unless it is needed."""
+    if needed or terminal.store.exists():
+        with opened(terminal) as store:
+            yield store
+    else:
+        yield MemoryStore()
+
+
+def _fleets(store: Store, changes: Sequence[Change], seconds: float) -> FleetPlans | None:
+    kinds = {change.resource.kind for change in changes}
+    if not (kinds - {GROUP} if changes else store.list(FLEET)):
+        return None
+    from frota.cli.delivery.planning import FleetPlans
+
+    return FleetPlans(store, changes, seconds)
 
 
 def _show(
@@ -87,13 +128,6 @@ def _show(
             terminal.say(f"\nthe brake would hold deletions: {one.held.message}")
         for note in one.notes:
             terminal.note(f"note: {note}")
-
-
-def _with_changes(changes: Sequence[Change], terminal: Terminal) -> list[Situation]:
-    if terminal.store.exists():
-        with opened(terminal) as store:
-            return list(_situations(store, changes))
-    return list(_situations(MemoryStore(), changes))
 
 
 def _situations(store: Store, changes: Sequence[Change]) -> Iterator[Situation]:

@@ -70,7 +70,7 @@ def _judged(status: Mapping[str, Any]) -> bool:
     """Whether it is known that nothing drifts, or what. Where nothing was released yet
     there is nothing that could."""
     said = _condition(status)
-    return said["status"] != "Unknown" or said["reason"] == "NothingReleased"
+    return bool(said["status"] != "Unknown" or said["reason"] == "NothingReleased")
 
 
 def _show(
