@@ -110,7 +110,7 @@ class Notes:
 
     delivered: list[tuple[str, tuple[Object, ...]]] = field(default_factory=list)
 
-    def deliver(self, objects: tuple[Object, ...], revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str) -> Progress:
         if not self.delivered or self.delivered[-1][0] != revision:
-            self.delivered.append((revision, objects))
+            self.delivered.append((revision, bundle.objects))
         return Progress(revision, synced=True, healthy=True)

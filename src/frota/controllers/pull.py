@@ -225,9 +225,7 @@ class PullAgent:
     def _handed_over(self) -> Progress | None:
         if self._followed is None:
             return None
-        return self._around.reconciler.deliver(
-            self._followed.bundle.objects, self._followed.revision
-        )
+        return self._around.reconciler.deliver(self._followed.bundle, self._followed.revision)
 
     def _tell(self, progress: Progress | None) -> None:
         """Write the status when it says something new, or was not written for long."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from frota.model.objects import Object
 
@@ -38,11 +39,16 @@ NOTHING = Position(0, 0)  # before every envelope
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """All objects of one cluster. Its text is canonical, so that the same objects have the
-    same digest whoever compiled them, in whatever order."""
+    same digest whoever compiled them, in whatever order.
+
+    ``terms`` is plain JSON for who applies them: how the fleet wants it done (its
+    ``spec.delivery``), and what people approved.
+    """
 
     fleet: str
     cluster: str
     objects: tuple[Object, ...]
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

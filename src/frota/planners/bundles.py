@@ -87,6 +87,7 @@ def pack(bundle: Bundle) -> Packed:
             "form": _BUNDLE_FORM,
             "fleet": bundle.fleet,
             "cluster": bundle.cluster,
+            "terms": bundle.terms,
             "objects": objects,
         }
     )
@@ -199,8 +200,9 @@ def unpack(text: bytes, envelope: Envelope) -> Bundle:
             f"the bundle is not for cluster {envelope.cluster} of fleet {envelope.fleet}, as its "
             "envelope says",
         )
-    objects = document.get("objects")
-    if document.get("form") != _BUNDLE_FORM or not isinstance(objects, list):
+    objects, terms = document.get("objects"), document.get("terms")
+    known = document.get("form") == _BUNDLE_FORM
+    if not (known and isinstance(objects, list) and isinstance(terms, dict)):
         raise Refused(
             Refusal.UNREADABLE,
             f"the bundle has not the form {_BUNDLE_FORM}; a newer Frota wrote it: renew the agent",
@@ -210,7 +212,7 @@ def unpack(text: bytes, envelope: Envelope) -> Bundle:
             key_of(item)
     except (KeyError, TypeError, AttributeError):
         raise Refused(Refusal.UNREADABLE, "the bundle has an object without a name") from None
-    return Bundle(envelope.fleet, envelope.cluster, tuple(objects))
+    return Bundle(envelope.fleet, envelope.cluster, tuple(objects), terms)
 
 
 def _canonical(value: Mapping[str, Any]) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from frota.model.bundle import Position, Progress
-from frota.model.objects import Object
+from frota.model.bundle import Bundle, Position, Progress
 
 
 class AnchorError(Exception):
@@ -30,8 +29,8 @@ class Anchor(Protocol):
 class Reconciler(Protocol):
     """Makes a cluster as a bundle says, and keeps it so."""
 
-    def deliver(self, objects: tuple[Object, ...], revision: str) -> Progress:
-        """Hand over all objects that are to be there; what was delivered before and is not
-        among them goes. Does not wait: returns what became of this revision so far. The
-        same revision again only asks. Never raises for what the cluster does or says."""
+    def deliver(self, bundle: Bundle, revision: str) -> Progress:
+        """Hand over all that is to be there; what was delivered before and is not in the
+        bundle goes. Does not wait: returns what became of this revision so far. The same
+        revision again only asks. Never raises for what the cluster does or says."""
         ...

@@ -10,8 +10,7 @@ from threading import Event
 
 from frota.app.agent import AgentSetup, build, serve
 from frota.controllers.pull import Pace
-from frota.model.bundle import NOTHING, Position, Progress
-from frota.model.objects import Object
+from frota.model.bundle import NOTHING, Bundle, Position, Progress
 from frota.ports.clusters import ClusterAddress
 from frota.runtime.backoff import Backoff
 
@@ -23,10 +22,10 @@ class FileCluster:
         self._file = file
         self._revision = ""
 
-    def deliver(self, objects: tuple[Object, ...], revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str) -> Progress:
         if revision != self._revision:
             self._revision = revision
-            names = [item["metadata"]["name"] for item in objects]
+            names = [item["metadata"]["name"] for item in bundle.objects]
             with self._file.open("a") as file:
                 file.write(json.dumps([revision.partition(" ")[0], names]) + "\n")
         return Progress(revision, synced=True)
