@@ -16,6 +16,7 @@ WORKS = {
     "n-minus-1": "could each of 1,000 hosts be lost? 15,000 VMs of 5 sizes",
     "idle-audit": "1,000 host groups of 16 hosts and 200 VMs, with nothing to do",
     "crash-to-restart": "from a crash to the first order to restart",
+    "plan-1000-clusters": "one change to 1,000 clusters: all planned, and the memory it takes",
     "simulation-quiet": "simulated hours a second, three hosts, nothing happens",
     "simulation-fuzz": "random fault schedules a second, every invariant checked",
     "startup-help": "frota --help beside python -c pass",

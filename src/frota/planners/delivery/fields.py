@@ -128,8 +128,8 @@ def _value(
     if whole:
         if live != value and not _equal(value, live, path[-1]):
             found.other.append(path)
-    elif isinstance(value, Mapping):
-        if isinstance(live, Mapping):
+    elif value.__class__ is dict or isinstance(value, Mapping):  # asking an ABC takes long
+        if live.__class__ is dict or isinstance(live, Mapping):
             _quantities_aside(value, owned, live, path, found)
         else:
             found.other.append(path)
