@@ -112,7 +112,7 @@ def _run(args: Namespace, terminal: Terminal) -> int:
             AgentUnusable,
             build,
             member_anchor,
-            member_reconciler,
+            member_delivery,
             serve,
         )
     except ModuleNotFoundError as error:
@@ -128,14 +128,18 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         status_sas=args.status_sas,
     )
     try:
-        built = build(setup, member_anchor(setup), member_reconciler(setup))
-    except ValueError as error:
-        raise Failure(Exit.BAD_INPUT, f"--bundles: {error}") from None
+        delivery = member_delivery(setup, terminal.note)
     except AgentUnusable as error:
         raise Failure(Exit.OUTSIDE, str(error)) from None
     stop = Event()
-    with stopping_on_signals(stop.set):
-        serve(built, stop, terminal.note)
+    try:
+        built = build(setup, member_anchor(setup), delivery)
+        with stopping_on_signals(stop.set):
+            serve(built, stop, terminal.note)
+    except ValueError as error:
+        raise Failure(Exit.BAD_INPUT, f"--bundles: {error}") from None
+    finally:
+        delivery.close()
     return Exit.DONE
 
 

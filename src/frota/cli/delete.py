@@ -11,13 +11,35 @@ from typing import Any
 from frota.cli.arguments import Run, describe
 from frota.cli.conditions import CONDITION
 from frota.cli.declared import as_declared
-from frota.cli.naming import CLUSTER, DECLARED, GROUP, SET, VM, find, group_name, kind_of
+from frota.cli.naming import (
+    CLUSTER,
+    DECLARED,
+    FLEET,
+    GROUP,
+    JOB,
+    SERVICE,
+    SET,
+    TEAM,
+    VM,
+    find,
+    group_name,
+    kind_of,
+)
 from frota.cli.opening import opened, warn_when_idle
 from frota.cli.outcome import Exit, Failure
 from frota.cli.stored import records_of
 from frota.cli.terminal import Terminal
 from frota.cli.words import plural
 from frota.cli.writing import confirm, report, told
+from frota.controllers.clusterrecords import (
+    BUNDLE,
+    PRUNE_APPROVAL,
+    ROLLOUT,
+    STATUS,
+    TAKE_OVER,
+    bundle_name,
+)
+from frota.controllers.fleetrecords import REVISION
 from frota.controllers.records import FORMER
 from frota.ports.store import Conflict, Write
 from frota.resources.documents import load
@@ -63,7 +85,7 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         except Conflict as error:
             raise Failure(Exit.BUSY, f"{error}; nothing was changed: try again") from None
         report(terminal, f"{kind}/{name}", "delete", True, f"{kind}/{name} deleted")
-    if kind == CLUSTER:
+    if kind in (CLUSTER, TEAM, SERVICE, JOB):
         warn_when_idle(terminal)
     return Exit.DONE
 
@@ -89,7 +111,45 @@ def _plain(kind: str, store: SqliteStore, name: str) -> tuple[str, list[Write], 
     entry = store.get(kind, name)
     if entry is None:
         raise Failure(Exit.NOT_FOUND, f"there is no {kind} {name}")
-    return "", [Write(kind, name, None, entry.revision)], f"deleting {kind} {name}"
+    gone = [Write(kind, name, None, entry.revision)]
+    text = f"deleting {kind} {name}"
+    if kind == FLEET:
+        gone += [Write(of, item, None, None) for of, item in _of_fleet(store, name)]
+        return name, gone, f"{text} forgets its rollouts; it has no clusters any more"
+    if kind == TEAM:
+        text += ": its namespaces are deleted from clusters by the next rollout"
+    elif kind in (SERVICE, JOB):
+        text += ": its objects are deleted from clusters by the next rollout"
+    return _fleet_of(store, entry.value), gone, text
+
+
+def _fleet_of(store: SqliteStore, document: Mapping[str, Any]) -> str:
+    spec = document["spec"]
+    team = store.get(TEAM, spec["team"]) if "team" in spec else None
+    fleet: str = team.value["spec"]["fleet"] if team is not None else spec.get("fleet", "")
+    return fleet
+
+
+def _of_fleet(store: SqliteStore, fleet: str) -> Iterator[tuple[str, str]]:
+    """What was rolled out in a fleet that has no clusters any more."""
+    yield ROLLOUT, fleet
+    contents: set[str] = set()
+    for entry in store.raw(REVISION):
+        if group_name(entry.name) == fleet:
+            yield REVISION, entry.name
+            contents.update(bundle_name(*pair) for pair in entry.value["clusters"].items())
+    for name in sorted(contents):
+        yield BUNDLE, name
+
+
+def _of_member(store: SqliteStore, cluster: str) -> Iterator[tuple[str, str]]:
+    """What is on record of a cluster as a member of its fleet; its release is ended by the
+    fleet's controller."""
+    yield STATUS, cluster
+    yield TAKE_OVER, cluster
+    for entry in store.raw(PRUNE_APPROVAL):
+        if group_name(entry.name) == cluster:
+            yield PRUNE_APPROVAL, entry.name
 
 
 def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
@@ -97,9 +157,15 @@ def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
     if entry is None:
         raise Failure(Exit.NOT_FOUND, f"there is no Cluster {name}")
     group: str = entry.value["spec"].get("hostGroup", "")
+    fleet: str = entry.value["spec"].get("fleet", "")
+    known = [Write(of, item, None, None) for of, item in _of_member(store, name)] if fleet else []
     if not group:
         gone = Write(CLUSTER, name, None, entry.revision)
-        return "", [gone], f"deleting cluster {name} takes it out of what Frota keeps"
+        text = (
+            f"deleting cluster {name} takes it out of what Frota keeps; what was delivered "
+            "there stays as it is"
+        )
+        return fleet, [gone, *known], text
     sets = {e.name for e in store.raw(SET) if e.value["cluster"] == name}
     vms = [v for v in store.raw(VM) if f"{group_name(v.name)}/{v.value['set']}" in sets]
     text = (
@@ -111,7 +177,7 @@ def _cluster(store: SqliteStore, name: str) -> tuple[str, list[Write], str]:
         text += f"; that is more than the brake allows: it waits for frota approve {group} {held}"
     # Its VMs run on until they may be deleted; how they are built must be known so long.
     kept = Write(FORMER, f"{group}/{name}", entry.value, None)
-    return group, [Write(CLUSTER, name, None, entry.revision), kept], text
+    return group, [Write(CLUSTER, name, None, entry.revision), kept, *known], text
 
 
 def _held_without(store: SqliteStore, group: str, cluster: str) -> str:

@@ -1,4 +1,4 @@
-"""``frota demo --real``: the same story on real libvirt hosts of this machine."""
+"""``frota demo --real``: the same stories on real hosts and API servers of this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from frota.cli.terminal import Terminal
 _PLACE = Path("tests/real/demo.py")
 
 
-def demo_real(terminal: Terminal) -> int:
+def demo_real(terminal: Terminal, act: str | None) -> int:
     """Hand over to the real run, which lives with the tests: it builds hosts, guests and
-    management controllers in namespaces of their own. Does not return when it succeeds."""
+    management controllers in namespaces of their own, and API servers on loopback. Does not
+    return when it succeeds."""
     if not _PLACE.exists():
         raise Failure(
             Exit.OUTSIDE,
@@ -22,5 +23,5 @@ def demo_real(terminal: Terminal) -> int:
             "tree, as root (make demo-real)",
         )
     terminal.out.flush()
-    command = [sys.executable, "-m", "tests.real.demo"]
+    command = [sys.executable, "-m", "tests.real.demo", *([act] if act else [])]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 
-from rich.console import Console
-from rich.rule import Rule
-from rich.text import Text
-
-from frota.cli.terminal import printable
+from frota.cli.demotelling import Telling
 from frota.cli.view.scene import Scene, hosts_table, sets_table
 from frota.controllers.desired import desired_group
 from frota.controllers.records import GROUP, Records
@@ -19,7 +15,6 @@ from frota.model.host import HostState
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Verb, VmState
 from frota.resources.documents import load
-from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
 from frota.simulation.actions import perform
 from frota.simulation.run import Run
@@ -28,31 +23,23 @@ _FILE = "three-hosts.yaml"
 _MINUTE = 60.0
 _STEP_S = 5.0
 _LINES_MOST = 100_000
-_STYLES = {
-    Stage.CAUSE: "yellow",
-    Stage.DECISION: "cyan",
-    Stage.ACTION: "bold",
-    Stage.OUTCOME: "green",
-}
 
 
 class Story:
-    """Plays and narrates. ``pause`` is how long a reader gets after each chapter, in s."""
+    """Plays and narrates."""
 
-    def __init__(self, console: Console, seed: int, pause: float) -> None:
+    def __init__(self, telling: Telling, seed: int) -> None:
         text = files("frota.cli").joinpath(_FILE).read_text(encoding="utf-8")
         loaded = load([(_FILE, text)])
-        self._console = console
-        self._pause = pause
+        self._telling = telling
         self._real = SystemClock()
         self._began = self._real.now()
         self._run = Run(tuple(resource.document for resource in loaded.resources), seed)
         self._records = Records(self._run.store, self._run.group)
         self._told = 0
-        self._failed: list[str] = []
 
-    def tell(self) -> list[str]:
-        """The whole story; what did not come as it must."""
+    def tell(self) -> None:
+        """The whole story."""
         for chapter in (
             self._placement,
             self._crash,
@@ -62,24 +49,23 @@ class Story:
             self._lost_for_good,
         ):
             chapter()
-            PipeAlarm().wait(self._pause)
+            self._telling.rest()
         self._end()
-        return self._failed
 
     # Chapters
 
     def _placement(self) -> None:
-        self._title(
+        self._telling.title(
             "Three hosts, one cluster",
             "A control plane of three and two node pools are placed together. Each is a set "
             "that Frota keeps spread over the hosts.",
         )
         self._until(lambda: self._all(Phase.HEALTHY) and self._running() == 9)
-        self._must(self._all(Phase.HEALTHY), "nine VMs are spread evenly")
+        self._telling.must(self._all(Phase.HEALTHY), "nine VMs are spread evenly")
         self._show()
 
     def _crash(self) -> None:
-        self._title(
+        self._telling.title(
             "Host b dies at night",
             "Its kernel stops. Silence proves nothing: its VMs are started elsewhere only when "
             "b's lease has run out, so that no VM can run twice.",
@@ -91,12 +77,12 @@ class Story:
             at for at, op in self._run.tally.orders if at >= crashed and op.verb is Verb.START
         ]
         waited = min(restarts, default=float("inf")) - crashed
-        self._must(self._all(Phase.DEGRADED), "all VMs run again; the sets say Degraded")
-        self._must(waited < 45, f"restart began {waited:.0f} s after the crash (bar: 45 s)")
+        self._telling.must(self._all(Phase.DEGRADED), "all VMs run again; the sets say Degraded")
+        self._telling.must(waited < 45, f"restart began {waited:.0f} s after the crash (bar: 45 s)")
         self._show()
 
     def _return(self) -> None:
-        self._title(
+        self._telling.title(
             "Host b returns",
             "It must be well for a minute. Then the sets are evened out by live migration, with "
             "the fewest moves that there can be.",
@@ -106,12 +92,12 @@ class Story:
         self._until(lambda: self._all(Phase.HEALTHY))
         moves = self._run.moves() - before
         proved = [line for line in self._lines() if "no plan needs fewer" in line.message]
-        self._must(self._all(Phase.HEALTHY), f"even again after {moves} moves")
-        self._must(bool(proved), "and it is proved that no plan needs fewer")
+        self._telling.must(self._all(Phase.HEALTHY), f"even again after {moves} moves")
+        self._telling.must(bool(proved), "and it is proved that no plan needs fewer")
         self._show()
 
     def _drain(self) -> None:
-        self._title(
+        self._telling.title(
             "Maintenance on host c",
             "frota drain c: its VMs leave it live, a few at a time, the control plane with its "
             "quorum kept. A reboot is no failure now. frota resume c takes it back.",
@@ -119,16 +105,18 @@ class Story:
         perform(self._run, "drain", {"hosts": ["c"]})
         self._until(lambda: self._state("c") is HostState.MAINTENANCE)
         restarts = self._run.restarts()
-        self._must(self._state("c") is HostState.MAINTENANCE, "c is empty and in Maintenance")
+        self._telling.must(
+            self._state("c") is HostState.MAINTENANCE, "c is empty and in Maintenance"
+        )
         self._show()
         perform(self._run, "resume", {"hosts": ["c"]})
         self._until(lambda: self._all(Phase.HEALTHY))
-        self._must(self._all(Phase.HEALTHY), "resumed, and even again")
-        self._must(self._run.restarts() == restarts, "no VM was restarted for it")
+        self._telling.must(self._all(Phase.HEALTHY), "resumed, and even again")
+        self._telling.must(self._run.restarts() == restarts, "no VM was restarted for it")
         self._show()
 
     def _fourth_host(self) -> None:
-        self._title(
+        self._telling.title(
             "A fourth host",
             "New VMs may use it at once; the old ones are not moved about for it. The sets say "
             "ConfigStale, until they are redeployed or told to adopt new hosts.",
@@ -137,25 +125,27 @@ class Story:
         short = {"memory": "32Gi", "cpus": 16, "fence": "absent"}
         perform(self._run, "add-host", {"name": "d", "host": short})
         self._for(30 * _MINUTE)
-        self._must(self._run.moves() == before, "zero moves in half an hour")
-        self._must(self._all(Phase.CONFIG_STALE), "the sets say ConfigStale")
+        self._telling.must(self._run.moves() == before, "zero moves in half an hour")
+        self._telling.must(self._all(Phase.CONFIG_STALE), "the sets say ConfigStale")
         self._show()
 
     def _lost_for_good(self) -> None:
-        self._title(
+        self._telling.title(
             "Host a is gone for good",
             "frota host remove a: it is emptied and leaves the group. A fault domain that sets "
             "were made with is lost: they stay Unhealthy until they are redeployed.",
         )
         perform(self._run, "remove-host", {"hosts": ["a"]})
         self._until(lambda: self._state("a") is HostState.REMOVED and not self._busy())
-        self._must(self._all(Phase.UNHEALTHY), "a has left; the sets say Unhealthy")
+        self._telling.must(self._all(Phase.UNHEALTHY), "a has left; the sets say Unhealthy")
         self._show()
-        self._title("Redeploy", "frota redeploy: new sets over b, c and d, one VM after the other.")
+        self._telling.title(
+            "Redeploy", "frota redeploy: new sets over b, c and d, one VM after the other."
+        )
         for name in sorted(self._snapshot().sets):
             perform(self._run, "redeploy", {"set": name})
         self._until(lambda: self._all(Phase.HEALTHY) and not self._busy())
-        self._must(self._all(Phase.HEALTHY), "every set is Healthy again")
+        self._telling.must(self._all(Phase.HEALTHY), "every set is Healthy again")
         self._show()
 
     def _end(self) -> None:
@@ -163,14 +153,14 @@ class Story:
         run.checker.converged()
         took = self._real.now() - self._began
         broken = [str(item) for item in run.checker.found]
-        self._failed += broken
-        self._console.print(Rule(style="dim"))
-        self._say(
+        self._telling.failed += broken
+        self._telling.rule()
+        self._telling.say(
             f"{run.world.now / 3600:.1f} simulated hours in {took:.1f} s. After each of "
             f"{run.tally.events} events every invariant was checked (no VM twice, no host "
             f"overfull, no start before proof of death, ...): {len(broken)} broken.",
         )
-        self._say(
+        self._telling.say(
             "Next: frota up examples/three-hosts.yaml, and in a second terminal frota drain b, "
             "frota explain host/b, frota what-if --without c."
         )
@@ -216,27 +206,13 @@ class Story:
 
     # Saying it
 
-    def _title(self, title: str, text: str) -> None:
-        self._console.print()
-        self._console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
-        self._say(text)
-        self._console.print()
-
-    def _say(self, text: str) -> None:
-        self._console.print(Text(text))
-
-    def _must(self, holds: bool, text: str) -> None:
-        mark = Text("  ✓ ", style="green") if holds else Text("  ✗ ", style="red")
-        self._console.print(mark.append(text, style="" if holds else "red"))
-        if not holds:
-            self._failed.append(text)
-
     def _show(self) -> None:
         scene = Scene(self._snapshot(), self._records.verdicts)
-        self._console.print()
-        self._console.print(hosts_table(scene))
-        self._console.print()
-        self._console.print(sets_table(scene))
+        state = {
+            "hosts": {name: host.state.value for name, host in self._records.hosts.items()},
+            "sets": {name: found.phase.value for name, found in self._records.verdicts.items()},
+        }
+        self._telling.show(state, hosts_table(scene), sets_table(scene))
 
     def _lines(self) -> list[Decision]:
         """The journal since the last chapter began to be told."""
@@ -245,12 +221,8 @@ class Story:
     def _tell(self) -> None:
         lines = self._lines()
         for line in lines[self._told :]:
-            if not _worth_telling(line):
-                continue
-            text = Text(f"  {_clock(line.at)}  ", style="dim")
-            text.append(f"{printable(_subject(line))}  ", style=_STYLES[line.stage])
-            text.append(printable(line.message), style="not dim")
-            self._console.print(text)
+            if _worth_telling(line):
+                self._telling.line(line, 0.0)
         self._told = len(lines)
 
 
@@ -260,14 +232,3 @@ def _worth_telling(line: Decision) -> bool:
     if kind == "VirtualMachine":
         return line.stage in (Stage.ACTION, Stage.DECISION) and line.reason != "ScaledDown"
     return line.reason not in ("HostAdded", "SetDeclared")
-
-
-def _subject(line: Decision) -> str:
-    kind, _, name = line.subject.partition("/")
-    return {"Host": f"host {name}", "HostGroup": "plan"}.get(kind, name)
-
-
-def _clock(at: float) -> str:
-    minutes, seconds = divmod(int(at), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"
