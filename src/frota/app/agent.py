@@ -10,6 +10,9 @@ from random import SystemRandom
 from threading import Event
 
 from frota import __version__
+from frota.app.memberdelivery import MemberDelivery, SayingObserver
+from frota.app.members import KUBERNETES, members_of
+from frota.app.outfit import MissingDriver
 from frota.compile.agent.rights import AGENT_NAMESPACE, STATE
 from frota.controllers.pull import Identity, KeysUnusable, Pace, PullAgent, Surroundings
 from frota.drivers.kubernetes.anchor import ConfigMapAnchor
@@ -21,9 +24,12 @@ from frota.planners.bundles import TrustedKey
 from frota.planners.bundlestore import places
 from frota.ports.clusters import ClusterAddress
 from frota.ports.member import Anchor, Reconciler
+from frota.ports.store import StoreError
 from frota.runtime.clock import SystemClock
+from frota.store.sqlite import SqliteStore
 
 Say = Callable[[str], None]
+_STORE = "agent.db"
 
 
 class AgentUnusable(Exception):
@@ -70,9 +76,17 @@ def member_anchor(setup: AgentSetup) -> Anchor:
     return ConfigMapAnchor(setup.address, AGENT_NAMESPACE, STATE)
 
 
-def member_reconciler(setup: AgentSetup) -> Reconciler:
-    """What makes the cluster as a bundle says. Raises AgentUnusable."""
-    raise AgentUnusable(f"cluster {setup.cluster}: applying bundles is not in this version yet")
+def member_delivery(setup: AgentSetup, say: Say) -> MemberDelivery:
+    """What makes the cluster as a bundle says; close it in the end. Raises AgentUnusable."""
+    try:
+        setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = SqliteStore(setup.state / _STORE)
+        members = members_of(KUBERNETES, SystemClock(), speed=1.0)
+    except (OSError, StoreError, MissingDriver) as error:
+        raise AgentUnusable(str(error)) from None
+    if members is None:
+        raise AgentUnusable("there is no driver for Kubernetes clusters")
+    return MemberDelivery(setup.address, store, members, SayingObserver(say))
 
 
 def serve(agent: PullAgent, stop: Event, say: Say) -> None:

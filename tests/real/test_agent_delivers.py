@@ -1,0 +1,139 @@
+"""``frota agent run`` as a process, with its own rights, on a real API server: what is
+published arrives, drift is put right, what is withdrawn goes, and all of it also when the
+agent was killed in between."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from frota.compile.agent.deployment import AgentPod, agent_manifests
+from frota.compile.kubernetes.applyset import membership
+from frota.controllers.publishing import agent_status, publish
+from frota.drivers.devfleet.api import Api
+from frota.drivers.devfleet.cluster import Cluster
+from frota.drivers.objects.directory import DirectoryBlobs
+from frota.drivers.objects.keys import new_signer, public_text
+from frota.model.bundle import Bundle
+from frota.model.objects import MEMBERSHIP_LABEL, Object
+from frota.planners.bundles import Signer
+from frota.planners.bundlestore import Places, places
+from frota.planners.publication import Stamp
+from tests.real.fleet.stage import fleet_of_tests, require_fleet
+
+pytestmark = pytest.mark.fleet
+
+_APPLY = "application/apply-patch+yaml"
+_SPACE = "team-a"
+
+
+def _labelled(kind: str, name: str, **body: Any) -> Object:
+    metadata: dict[str, Any] = {"name": name, "labels": {MEMBERSHIP_LABEL: membership("acme")}}
+    if kind != "Namespace":
+        metadata["namespace"] = _SPACE
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **body}
+
+
+def _objects(*names: str) -> tuple[Object, ...]:
+    maps = (_labelled("ConfigMap", name, data={"of": name}) for name in names)
+    return (_labelled("Namespace", _SPACE), *maps)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    require_fleet()
+    with fleet_of_tests(1) as clusters:
+        yield clusters[0]
+
+
+def _kubeconfig(cluster: Cluster, file: Path) -> None:
+    """The manifests applied, and the way in that the agent has by them."""
+    admin = cluster.api()
+    pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
+    for item in agent_manifests(pod, _objects("a")):
+        version, kind = item["apiVersion"], item["kind"].lower()
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        space = item["metadata"].get("namespace", "")
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        within = f"/namespaces/{space}" if space else ""
+        place = f"{root}{within}/{plural}/{item['metadata']['name']}?fieldManager=frota"
+        admin.call("PATCH", place, item, form=_APPLY).demand()
+    issued = admin.call(
+        "POST",
+        "/api/v1/namespaces/frota-agent/serviceaccounts/frota-agent/token",
+        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
+    ).demand()
+    document = yaml.safe_load(cluster.kubeconfig.read_text())
+    document["users"][0]["user"] = {"token": issued["status"]["token"]}
+    file.write_text(json.dumps(document))
+
+
+@contextmanager
+def _running(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "frota", "agent", "run", *words], stdout=out, stderr=out
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _published(found: Places, signer: Signer, *names: str) -> None:
+    blobs = DirectoryBlobs(Path(found.bundles.name))
+    publish(blobs, Bundle("acme", "east", _objects(*names)), Stamp(signer, 1))
+
+
+def _data(api: Api, name: str) -> Any:
+    answer = api.call("GET", f"/api/v1/namespaces/{_SPACE}/configmaps/{name}")
+    return answer.body["data"] if answer.ok else None
+
+
+def _until(holds: Callable[[], bool], log: Path, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.1)
+
+
+def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> None:
+    api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
+    _kubeconfig(cluster, tmp_path / "kubeconfig")
+    signer, found = new_signer(tmp_path / "key"), places(store, "east")
+    (tmp_path / "keys.pem").write_text(public_text(signer.public))
+    words = ["--fleet", "acme", "--cluster", "east", "--bundles", store]
+    words += ["--trust", str(tmp_path / "keys.pem"), "--state", str(tmp_path / "state")]
+    words += ["--kubeconfig", str(tmp_path / "kubeconfig")]
+
+    def synced(sequence: int) -> bool:
+        said = agent_status(DirectoryBlobs(Path(found.status.name)), "acme", "east")
+        progress = said.progress if said else None
+        return bool(said and said.sequence == sequence and progress and progress.synced)
+
+    _published(found, signer, "a", "b")
+    with _running(words, log):
+        _until(lambda: _data(api, "a") == {"of": "a"} and _data(api, "b") == {"of": "b"}, log)
+        _until(lambda: synced(1), log)
+        changed = {"data": {"of": "somebody"}}
+        place = f"/api/v1/namespaces/{_SPACE}/configmaps/a"
+        api.call("PATCH", place, changed, form="application/merge-patch+json").demand()
+        _until(lambda: _data(api, "a") == {"of": "a"}, log)
+    _published(found, signer, "a")  # while it is dead
+    with _running(words, log) as process:
+        _until(lambda: _data(api, "b") is None, log)
+        _until(lambda: synced(2), log)
+        assert _data(api, "a") == {"of": "a"}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, log.read_text()[-3000:]
