@@ -302,3 +302,25 @@ def test_a_cluster_that_was_never_seen_is_not_done() -> None:
     play.steps()
     assert play.reasons()["dev"] == "Unreachable"
     assert play.has["staging"] == OLD
+
+
+@pytest.mark.parametrize("intent", [Intent.RUN, Intent.ROLLBACK])
+def test_stand_ins_that_are_declared_meanwhile_come_apart(intent: Intent) -> None:
+    places = {"east": ("prod", "east"), "west": ("prod", "west")}
+    play = Play(fleet_of(places, [stage("prod")]))
+    play.step()
+    play.intend(intent)
+    play.stuck |= {"east", "west"}
+    if intent is Intent.ROLLBACK:
+        play.has = dict.fromkeys(places, NEW)
+    else:
+        play.has = dict.fromkeys(places, OLD)
+    play.step()
+    assert play.last.under_way == {"east", "west"}
+    play.fleet = fleet_of(places, [stage("prod")], [("east", "west")])
+    play.step()
+    assert len(play.last.under_way) == 1
+    assert play.last.deliver.keys() == play.last.under_way
+    play.stuck.clear()
+    play.steps()
+    assert play.rollout.over
