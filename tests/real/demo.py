@@ -1,4 +1,5 @@
-"""``make demo-real``: the story on real libvirt hosts, told by Frota's own command line.
+"""``make demo-real``: the story on real libvirt hosts, told by Frota's own command line; then
+that of a fleet on real API servers, where their programs are there.
 
 Everything happens in namespaces of its own on this machine and is gone at the end. Each
 step checks what it says; one that does not come true ends the story with exit code 1.
@@ -9,10 +10,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.real import mishaps, steps
+from tests.real.fleet import demo as fleet_demo
 from tests.real.lab.hosts import Lab
 from tests.real.needs import lacking
 from tests.real.story_stage import FROTA, Stage
@@ -132,7 +134,7 @@ def _tell(stage: Stage) -> None:
             _say(f"\n$ frota {words}\n{stage.frota(*words.split()).rstrip()}")
 
 
-def main() -> int:
+def _hosts() -> int:
     """Exit 0 when every step came true, 1 when one did not, 5 when it cannot run here."""
     reason = lacking()
     if reason:
@@ -146,12 +148,30 @@ def main() -> int:
     except AssertionError as failed:
         sys.stderr.write(f"demo: the story did not go as it must: {failed}\n")
         return 1
-    except KeyboardInterrupt:
-        return 130
     took = time.monotonic() - began
     _say(f"\nTold in {took:.0f} s. No VM ever ran twice. Everything is removed again.")
     return 0
 
 
+def _fleet(*, asked: bool) -> int:
+    """The act of a fleet; 5 when it was asked for and cannot run here."""
+    reason = fleet_demo.lacking()
+    if not reason:
+        return fleet_demo.tell()
+    sys.stderr.write(f"demo: the act of the fleet is left out: {reason}\n")
+    return 5 if asked else 0
+
+
+def main(acts: Sequence[str]) -> int:
+    """Both acts, or the one that is named: ``hosts`` or ``fleet``. Exit 0 when every step
+    came true, 1 when one did not, 5 when it cannot run here."""
+    try:
+        if "fleet" in acts:
+            return _fleet(asked=True)
+        return _hosts() or (0 if "hosts" in acts else _fleet(asked=False))
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

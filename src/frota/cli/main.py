@@ -74,7 +74,7 @@ _GROUPS: tuple[tuple[str, tuple[_Command, ...]], ...] = (
             _Command("snapshot", "snapshots:snapshot", "the state of a host group as one file"),
             _Command("simulate", "simulate:simulate", "run scenarios in virtual time"),
             _Command("dev", "dev:dev", "Kubernetes clusters on this machine, to try things on"),
-            _Command("demo", "demo:demo", "a host dies and returns: the story in 30 seconds"),
+            _Command("demo", "demo:demo", "a host dies, a fleet has a bad day: told in a minute"),
         ),
     ),
 )
