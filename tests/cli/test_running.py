@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +110,16 @@ def test_up_with_a_bad_file_does_not_begin(empty: Frota, write: Put) -> None:
     assert not empty.store.exists()
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Children heed Ctrl-C even where these tests run in the background of a shell, which
+    lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_is_quiet(frota: Frota) -> None:
     command = [sys.executable, "-m", "frota", "--store", str(frota.store), "events", "--follow"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
