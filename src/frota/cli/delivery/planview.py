@@ -61,7 +61,7 @@ def _waves(sight: FleetForesight) -> Iterator[str]:
 def _summary(look: Look) -> str:
     wanted = plural(len(look.target.wanted.objects), "object")
     if look.plan is None:
-        why = look.target.beyond or look.error
+        why = look.error or look.target.beyond
         return f"not looked at: {why}; it would have {wanted}"
     if look.plan.waits:
         return f"{look.plan.waits}; it would have {wanted}"
