@@ -50,6 +50,7 @@ class ApiServer:
         self.oldest = 0  # versions before it are compacted
         self.uid = "cluster-1"
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self._times: dict[str, list[float]] = {}
         self.absent: set[str] = set()  # plurals
         self.twist: Twist | None = None
         self.bookmark_s = 0.2
@@ -135,6 +136,11 @@ class ApiServer:
         path.write_text(yaml.safe_dump(document))
         return str(path)
 
+    def paced(self, method: str) -> list[float]:
+        """Seconds between the requests of a method; the first counts as zero."""
+        times = self._times.get(method, [])
+        return [after - before for before, after in zip(times[:1] + times, times, strict=False)]
+
     # -- state --------------------------------------------------------------------------
 
     def put(self, plural: str, namespace: str, name: str, **more: Any) -> dict[str, Any]:
@@ -201,6 +207,7 @@ class ApiServer:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path, dict(request.query)))
+        self._times.setdefault(request.method, []).append(self._loop.time())
         try:
             return await self._answer(request)
         except ConnectionError:  # the other side went away in the middle

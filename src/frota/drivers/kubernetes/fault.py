@@ -55,7 +55,7 @@ class Answered(Exception):
     def __init__(
         self, code: int, reason: str, message: str, causes: tuple[Cause, ...], after: float
     ) -> None:
-        super().__init__(message)
+        super().__init__(f"{reason}: {message}")
         self.code = code
         self.reason = reason
         self.message = message

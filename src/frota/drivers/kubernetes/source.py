@@ -192,7 +192,7 @@ def _told() -> Iterator[None]:
 
 
 def _ended(answer: Answered) -> Ended:
-    why = f"{answer.reason}: {answer.message}"
+    why = str(answer)
     if answer.code == HTTPStatus.GONE or answer.reason in ("Expired", "Gone"):
         return Ended(End.EXPIRED, why)
     if any(cause.reason == "ResourceVersionTooLarge" for cause in answer.causes):
