@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from frota.model.availability import AvailabilitySet, domain_of
 from frota.model.host import Host, HostState
 from frota.model.policy import Admission
+from frota.model.snapshot import Snapshot
 from frota.model.vm import Operation, Vm, VmState
+from frota.planners.placement.survival import survives_any_host
 from frota.ports.store import Write
 from frota.twin.invariants.book import Book
 from frota.twin.invariants.broken import Findings
@@ -183,12 +186,21 @@ class RecordRules:
                 if host is here or not book.fits(host, vm.size):
                     continue
                 if book.gain(spread, here.name, host.name, seats) < (0,):
+                    if strict and vm.epoch <= 1 and not self._survives_with(vm, host):
+                        continue  # strict admission would not have let it in there
                     text = (
                         f"VM {vm.name} was admitted to {here.name} although {host.name} has room"
                         f" and fewer of {spread.name}: {_counts(seats)}"
                     )
                     self._findings.broken("I5", text)
                     break
+
+    def _survives_with(self, vm: Vm, host: Host) -> bool:
+        """Whether any host could be lost if the VM ran on this one."""
+        book = self._book
+        there = replace(vm, host=host.name, operation=None, state=VmState.RUNNING)
+        now = Snapshot("", 0.0, book.hosts, book.sets, book.vms, book.policy)
+        return survives_any_host(now.with_vms([there]))
 
     def _makes_room(self, vm: Vm) -> bool:
         """Whether the room is being kept for a more important VM (only with preemption)."""
