@@ -55,18 +55,16 @@ def check(play: Play) -> None:
     for name in play.last.under_way:
         assert not stand_ins.met(name, play.last.under_way - {name})
         assert name in play.last.deliver
-    skips = {skip.cluster for skip in play.rollout.skips}
     named = {reason.subject for reason in play.last.reasons}
     for part in play.rollout.clusters:
         if part.state in (Progress.FAILED, Progress.UNREACHABLE, Progress.SKIPPED):
             assert part.cluster in named
-        if not part.begun:
-            assert play.last.deliver.get(part.cluster, OLD) == OLD or play.rollout.over
+        given = play.last.deliver.get(part.cluster)
+        assert given == NEW if part.reached else part.begun or given == OLD
     if play.rollout.phase is Phase.COMPLETED:
         assert all(part.state is Progress.DONE for part in play.rollout.clusters)
-        assert not skips
     if play.rollout.phase is Phase.PARTIAL:
-        assert skips
+        assert any(part.state is Progress.SKIPPED for part in play.rollout.clusters)
 
 
 def befall(play: Play, what: str, who: int, trouble: dict[str, Any]) -> None:
@@ -113,8 +111,9 @@ def test_once_all_is_well_it_ends(fleet: RolloutFleet, happenings: list[Any]) ->
     play.intend(Intent.RUN)
     play.steps(100)
     assert play.rollout.over
-    skips = {skip.cluster for skip in play.rollout.skips}
-    assert all(play.has[name] == NEW for name in play.has.keys() - skips)
+    for part in play.rollout.clusters:
+        skipped = part.state is Progress.SKIPPED and not part.reached
+        assert skipped or play.has[part.cluster] == NEW
     check(play)
 
 

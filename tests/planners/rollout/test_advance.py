@@ -324,3 +324,29 @@ def test_stand_ins_that_are_declared_meanwhile_come_apart(intent: Intent) -> Non
     play.stuck.clear()
     play.steps()
     assert play.rollout.over
+
+
+def test_a_cluster_that_has_it_and_is_skipped_later_is_not_given_back() -> None:
+    play = Play(usual())
+    play.steps(3)
+    play.trouble["dev"] = {"reachable": False}
+    play.skip("dev")
+    play.steps()
+    assert play.stands(Phase.PARTIAL)
+    play.trouble.clear()
+    play.steps(3)
+    assert play.has["dev"] == NEW
+    play.skip("west", "too late")
+    play.steps(3)
+    assert play.has["west"] == NEW
+
+
+def test_a_cluster_that_was_skipped_part_way_is_left_alone() -> None:
+    play = Play(usual())
+    play.stuck.add("dev")
+    play.step()
+    play.skip("dev")
+    play.steps()
+    assert play.stands(Phase.PARTIAL)
+    assert "dev" not in play.last.deliver
+    assert play.reasons() == {"dev": "Skipped"}

@@ -52,14 +52,20 @@ def approval_hash(rollout: Rollout, wave: Wave) -> str:
 
 
 def _ended(fleet: RolloutFleet, rollout: Rollout) -> Advance:
-    """Every member has the content; one that joins gets it too."""
-    aside = skipped(rollout)
-    parts = members_in(rollout, fleet)
-    deliver = {
-        name: part.before if name in aside else rollout.revision for name, part in parts.items()
-    }
-    reasons = tuple(Refusal(name, "Skipped", why) for name, why in aside.items() if name in parts)
-    return Advance(rollout, {k: v for k, v in deliver.items() if v}, reasons=reasons)
+    """Every member has the content, but for those that were skipped by then; one that joins
+    gets it too. A skip that comes later changes nothing: nobody is given back what it had
+    but by a rollback."""
+    known = {part.cluster for part in rollout.clusters}
+    deliver: dict[str, str] = {}
+    reasons = []
+    for name, part in members_in(rollout, fleet).items():
+        if name not in known or part.reached:
+            deliver[name] = rollout.revision
+        elif not part.begun and part.before:
+            deliver[name] = part.before
+        if part.state is Progress.SKIPPED:
+            reasons.append(Refusal(name, "Skipped", part.message))
+    return Advance(rollout, deliver, reasons=tuple(reasons))
 
 
 @dataclass(slots=True)
