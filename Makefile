@@ -7,10 +7,10 @@
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: run ## a host dies and comes back, on simulated hosts: under a minute after set-up
+demo: run ## a host dies, a fleet has a bad day; all simulated: under a minute after set-up
 	@.venv/bin/frota demo
 
-demo-real: dev-real ## the same story on real libvirt hosts; needs root, installs nothing on the system
+demo-real: dev-real ## the same on real libvirt hosts and API servers; needs root, installs nothing on the system
 	@tests/real/install.sh --check
 	@.venv/bin/python -m tests.real.demo
 

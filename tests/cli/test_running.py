@@ -1,4 +1,4 @@
-"""up, simulate, demo, import: what runs for a while, and how it ends."""
+"""up, simulate, import: what runs for a while, and how it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 import yaml
 from rich.console import Console
 
-from frota.cli.main import main
 from frota.cli.view.scene import Scene, draw
 from frota.cli.view.screen import Screen
 from frota.model.condition import Condition
@@ -173,33 +172,6 @@ def test_fuzzing_ends_with_one_json_line(empty: Frota) -> None:
     assert list(last) == ["schedules", "broken", "simulated_hours", "seconds"]
     assert ended.code == (1 if last["broken"] else 0)
     assert last["schedules"] >= 1
-
-
-def test_the_demo_ends_as_it_must(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo"]) == 0
-    text = capsys.readouterr().out
-    assert "✗" not in text
-    for said in (
-        "nine VMs are spread evenly",
-        "s after the crash (bar: 45 s)",
-        "it is proved that no plan needs fewer",
-        "c is empty and in Maintenance",
-        "zero moves in half an hour",
-        "a has left; the sets say Unhealthy",
-        "every set is Healthy again",
-        "0 broken",
-    ):
-        assert said in " ".join(text.split()), said
-    assert "\x1b" not in text
-
-
-def test_the_demo_on_real_hosts_needs_the_source_tree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: Frota
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    ended = empty("demo", "--real")
-    assert ended.code == 5
-    assert "make demo-real" in ended.err
 
 
 def _picture(scene: Scene) -> str:

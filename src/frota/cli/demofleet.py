@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import yaml
@@ -103,7 +104,7 @@ class FleetStory:
         self._approve()
         done = self._until(lambda: self._rollout().phase is Phase.COMPLETED)
         whole = done and all(self._ground.serves(name) for name in CLUSTERS)
-        self._must(whole, "every cluster has it, and is well: Completed")
+        self._must(whole, "every cluster has it: Completed")
         self._show()
 
     def _drift(self) -> None:
@@ -118,7 +119,7 @@ class FleetStory:
             _AT_ONCE_S,
         )
         took = self._ground.now() - at
-        self._must(right, f"restricted again within {took:.0f} s, and {STRANGER} is named")
+        self._must(right, f"restricted again within {ceil(took)} s, and {STRANGER} is named")
         self._until(lambda: self._condition("prod", ConditionType.SYNCED) == "True", _SOON_S)
         self._show()
 
