@@ -28,6 +28,7 @@ from frota.model.bundle import Bundle
 from frota.model.objects import MEMBERSHIP_LABEL, Object
 from frota.planners.bundles import Signer
 from frota.planners.bundlestore import Places, places
+from frota.planners.delivery import prepare, stamped
 from frota.planners.publication import Stamp
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
 
@@ -60,7 +61,9 @@ def _kubeconfig(cluster: Cluster, file: Path) -> None:
     """The manifests applied, and the way in that the agent has by them."""
     admin = cluster.api()
     pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
-    for item in agent_manifests(pod, _objects("a")):
+    wanted = prepare(_objects("a"), membership("acme"))
+    sent = [stamped(item, wanted.digests[key]) for key, item in wanted.objects.items()]
+    for item in agent_manifests(pod, sent):
         version, kind = item["apiVersion"], item["kind"].lower()
         plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
         space = item["metadata"].get("namespace", "")

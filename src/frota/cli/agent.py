@@ -147,13 +147,17 @@ def _manifests(args: Namespace, terminal: Terminal) -> int:
     from frota.cli.files import loaded
     from frota.cli.manifests import as_yaml
     from frota.compile.agent.deployment import agent_manifests
-    from frota.compile.kubernetes import compile_fleet
+    from frota.compile.kubernetes import compile_fleet, membership
+    from frota.planners.delivery import prepare, stamped
 
     known = loaded(args.files, (), terminal)
     pod = _pod(args, known.resources)
     compiled = compile_fleet(resource.document for resource in known.resources)
     try:
-        objects = agent_manifests(pod, compiled[args.cluster])
+        # As delivery writes them: what the administrator applied is then not written again.
+        wanted = prepare(compiled[args.cluster], membership(pod.fleet))
+        sent = [stamped(item, wanted.digests[key]) for key, item in wanted.objects.items()]
+        objects = agent_manifests(pod, sent)
     except ValueError as error:
         raise Failure(Exit.REFUSED, str(error)) from None
     if terminal.output == "json":
