@@ -17,6 +17,7 @@ from frota.drivers.devfleet.shape import Shape
 from tests.real.needs import demanded
 
 CLUSTERS = 3
+_EVERYTHING = Shape()
 _PREFIX = "frota-test-fleet-"
 
 
@@ -31,13 +32,13 @@ def require_fleet() -> None:
 
 
 @contextmanager
-def fleet_of_tests(clusters: int = CLUSTERS) -> Iterator[list[Cluster]]:
-    """Clusters with everything, ended whatever happens."""
+def fleet_of_tests(clusters: int = CLUSTERS, shape: Shape = _EVERYTHING) -> Iterator[list[Cluster]]:
+    """Clusters, with everything unless ``shape`` asks for less, ended whatever happens."""
     end_forsaken()
     home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     fleet = Fleet(home)
     try:
-        yield fleet.up(clusters, Shape())
+        yield fleet.up(clusters, shape)
     finally:
         fleet.down()
 
