@@ -96,5 +96,10 @@ def _counted(items: Iterable[Item]) -> str:
 
 
 def _why(item: Item) -> str:
-    paths = [f"{diff.path} by {diff.writer or 'unknown'}" for diff in item.diffs[:_NAMED_MOST]]
+    """The reason, with who wrote what where the reason does not name them."""
+    paths = [
+        f"{diff.path} by {diff.writer or 'unknown'}"
+        for diff in item.diffs[:_NAMED_MOST]
+        if diff.path not in item.message
+    ]
     return item.message + (f" ({', '.join(paths)})" if paths else "")

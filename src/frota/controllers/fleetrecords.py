@@ -30,7 +30,7 @@ from frota.resources.quantity import parse_duration
 
 REVISION = "Revision"
 DECLARED = (FLEET, CLUSTER, "Team", "InferenceService", "TrainingJob")
-_GOING = frozenset({"Progressing", "Looking", "NotSeen"})  # what waiting may mend
+_GOING = frozenset({"Progressing", "Looking", "NotSeen", "PruneHeld"})  # nothing is wrong
 
 
 class FleetRecords:

@@ -17,7 +17,7 @@ from frota.planners.delivery.fields import shown
 from frota.twin.clusters.fields import MISSING, leaves, value_at
 from frota.twin.clusters.schema import IMMUTABLE, Node
 from frota.twin.clusters.stored import (
-    Manager,
+    FieldOwner,
     Stored,
     applied_to,
     conflicts,
@@ -28,7 +28,7 @@ from frota.twin.clusters.stored import (
 from frota.twin.world import World
 
 _HISTORY_MOST = 2000  # events that a watch may begin from
-_FROTA = Manager(FIELD_MANAGER, "Apply")
+_FROTA = FieldOwner(FIELD_MANAGER, "Apply")
 
 
 class Event(NamedTuple):
@@ -83,7 +83,7 @@ class ApiServer:
     def apply(self, item: Object, manager: str, *, force: bool = False) -> ChangeResult:
         """A server-side apply by somebody else."""
         change = Change(key_of(item), item, take_over=force)
-        return self._apply(change, Manager(manager, "Apply"))
+        return self._apply(change, FieldOwner(manager, "Apply"))
 
     def update(
         self, key: ObjectKey, manager: str, mutate: Callable[[Node], None], subresource: str = ""
@@ -92,7 +92,7 @@ class ApiServer:
         old = self.objects[key]
         item = deepcopy(old.item)
         mutate(item)
-        new = updated(old, item, Manager(manager, "Update", subresource), self.world.now)
+        new = updated(old, item, FieldOwner(manager, "Update", subresource), self.world.now)
         self._store(key, old, new)
 
     def create(self, item: Object, manager: str) -> None:
@@ -101,7 +101,7 @@ class ApiServer:
         empty: Node = {**made, "metadata": {"name": made["metadata"]["name"]}}
         for name in set(made) - {"apiVersion", "kind", "metadata"}:
             del empty[name]
-        new = updated(Stored(empty), made, Manager(manager, "Update"), self.world.now)
+        new = updated(Stored(empty), made, FieldOwner(manager, "Update"), self.world.now)
         self._store(key_of(item), None, new)
 
     def remove(self, key: ObjectKey) -> None:
@@ -121,7 +121,7 @@ class ApiServer:
         self.oldest = self.revision
 
     def _apply(
-        self, change: Change, manager: Manager = _FROTA, *, dry_run: bool = False
+        self, change: Change, manager: FieldOwner = _FROTA, *, dry_run: bool = False
     ) -> ChangeResult:
         desired, key = change.desired, change.key
         assert desired is not None  # noqa: S101 - the caller looked
@@ -238,7 +238,7 @@ def _plain(value: Object) -> Node:
     return {**{k: v for k, v in value.items() if k != "status"}, "metadata": kept}
 
 
-def _conflict(key: ObjectKey, held: tuple[tuple[Manager, tuple[str, ...]], ...]) -> ChangeResult:
+def _conflict(key: ObjectKey, held: tuple[tuple[FieldOwner, tuple[str, ...]], ...]) -> ChangeResult:
     managers = tuple((manager.name, shown(path)) for manager, path in held)
     message = f"{len(managers)} fields are held by others: {managers[0][1]} by {managers[0][0]}"
     return ChangeResult(key, Verdict.CONFLICT, message, managers)

@@ -22,7 +22,7 @@ from frota.twin.clusters.schema import Node, fill_in
 _EPOCH = 1_800_000_000  # when the world's clock was 0
 
 
-class Manager(NamedTuple):
+class FieldOwner(NamedTuple):
     """Who wrote, as managedFields tells managers apart."""
 
     name: str
@@ -44,7 +44,7 @@ class Stored:
     """An object as it is kept. Never changed: a write makes another one."""
 
     item: Node
-    owned: Mapping[Manager, Owned] = field(default_factory=dict)
+    owned: Mapping[FieldOwner, Owned] = field(default_factory=dict)
 
     def shown(self) -> Node:
         """The object as a client sees it."""
@@ -76,8 +76,8 @@ def stamp(at: float) -> str:
 
 
 def conflicts(
-    old: Stored, applied: Node, paths: Iterable[Path], manager: Manager
-) -> tuple[tuple[Manager, Path], ...]:
+    old: Stored, applied: Node, paths: Iterable[Path], manager: FieldOwner
+) -> tuple[tuple[FieldOwner, Path], ...]:
     """The fields that others own and that would get another value."""
     found = []
     changed = [p for p in paths if value_at(applied, p) != value_at(old.item, p)]
@@ -87,12 +87,12 @@ def conflicts(
     return tuple(found)
 
 
-def applied_to(old: Stored | None, applied: Node, manager: Manager, now: float) -> Stored:
+def applied_to(old: Stored | None, applied: Node, manager: FieldOwner, now: float) -> Stored:
     """The object after a server-side apply that is forced, or has no conflicts."""
     paths = leaves(applied)
     if old is None:
         item = deepcopy(applied)
-        before: Mapping[Manager, Owned] = {}
+        before: Mapping[FieldOwner, Owned] = {}
     else:
         item, before = deepcopy(old.item), old.owned
         item["apiVersion"] = applied["apiVersion"]
@@ -117,7 +117,7 @@ def applied_to(old: Stored | None, applied: Node, manager: Manager, now: float) 
     return Stored(item, owned)
 
 
-def updated(old: Stored, item: Node, manager: Manager, now: float) -> Stored:
+def updated(old: Stored, item: Node, manager: FieldOwner, now: float) -> Stored:
     """The object after an update: what changed is the writer's, whoever owned it."""
     fill_in(item)
     status = manager.subresource == "status"
