@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from frota.controllers.clusterrecords import BUNDLE, PRUNE_APPROVAL, RELEASE, STATUS, TAKE_OVER
 from frota.controllers.fleetrecords import REVISION
@@ -118,6 +119,7 @@ def test_skip(fleet: Frota) -> None:
     assert fleet("rollout", "skip", "acme", "prod", "--reason", "no power").code == 0
     assert fleet.entry("Rollout", "acme").value.skips == (Skip("prod", "no power"),)
     assert "is so already" in fleet("rollout", "skip", "prod").out
+    assert "reason: Skipped" in fleet("rollout", "status", "--output", "yaml").out
     right = fleet("rollout", "status", "--output", "json").data["waitsForApproval"]["hash"]
     assert fleet("rollout", "approve", right).code == 0
     stage.step(fleet)
@@ -241,3 +243,24 @@ def test_deleting_a_fleet_leaves_nothing(fleet: Frota) -> None:
     for kind in (BUNDLE, PRUNE_APPROVAL, RELEASE, REVISION, STATUS, TAKE_OVER, "Rollout"):
         assert list(store.list(kind)) == [], kind
     store.close()
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rollout status", "rollout pause", "rollout rollback --dry-run", "rollout skip prod",
+        "get clusters", "get rollouts", "get rollout acme", "describe fleet acme",
+        "describe cluster dev", "describe rollout acme", "explain fleet/acme",
+        "explain cluster/prod", "drift", "approve prod --yes",
+        "take-over dev PriorityClass/frota-inference", "plan --now-what",
+    ],
+)  # fmt: skip
+def test_every_command_has_a_form_for_programs(words: str, form: str, fleet: Frota) -> None:
+    fleet("rollout", "skip", "dev")
+    stage.seen(fleet, "prod", held=stage.HELD, drifts=(stage.DRIFT,))
+    ended = fleet(*words.split(), "--output", form)
+    assert ended.code in (0, 1)
+    found = yaml.safe_load(ended.out)
+    assert isinstance(found, dict | list)
+    assert found

@@ -241,3 +241,10 @@ def test_a_cluster_that_cannot_be_reached_is_a_code(empty: Frota, tmp_path: Path
     assert ended.code == 5
     assert "dev: not looked at: does not answer: " in ended.out
     assert f"{tmp_path}/none" in ended.out
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "inf", "nan"])
+def test_a_bad_timeout_is_bad_usage(seconds: str, empty: Frota) -> None:
+    ended = empty("plan", str(FILES), f"--timeout={seconds}")
+    assert ended.code == 2
+    assert f"expected a number of seconds above 0; found {seconds}" in ended.err

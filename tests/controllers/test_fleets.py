@@ -269,6 +269,7 @@ def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
     stage.step(10)
     assert not stage.has("dev", CHAT)
     assert stage.has("staging", CHAT)
+    assert not stage.store.list(PRUNE_APPROVAL), "an approval that was used up was kept"
 
 
 def test_what_nothing_refers_to_any_more_is_forgotten(stage: Stage) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any
 
-from frota.cli import planview
 from frota.cli.apply import examine
 from frota.cli.arguments import Run, describe
 from frota.cli.changes import Change, stored_documents
 from frota.cli.declared import Situation, as_declared
-from frota.cli.foresight import Foresight, foresee
 from frota.cli.naming import CLUSTER, FLEET, GROUP
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit, Failure
@@ -26,7 +25,9 @@ from frota.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from frota.cli.delivery.planning import FleetPlans
+    from frota.cli.foresight import Foresight
 
+    _Sight = tuple[Foresight, Situation]
 _LOOK_S = 60.0
 
 
@@ -57,10 +58,20 @@ def plan(parser: ArgumentParser) -> Run:
         "--full", action="store_true", help="whole objects of a fleet, as they are and would be"
     )
     parser.add_argument(
-        "--timeout", metavar="S", type=float, default=_LOOK_S,
+        "--timeout", metavar="S", type=_seconds, default=_LOOK_S,
         help=f"look at clusters for at most S seconds (default: {_LOOK_S:g})",
     )  # fmt: skip
     return _run
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        raise ArgumentTypeError(f"expected a number of seconds above 0; found {text}")
+    return seconds
 
 
 def _run(args: Namespace, terminal: Terminal) -> int:
@@ -77,23 +88,37 @@ def _run(args: Namespace, terminal: Terminal) -> int:
         with _store(terminal, needed=args.now_what) as store:
             situations = list(_situations(store, changes))
             fleets = _fleets(store, changes, args.timeout)
-    sights = [(foresee(one.snapshot, check=args.prove), one) for one in situations]
+    sights = _sights(situations, check=args.prove)
     if terminal.output == "table":
         _show(changes, sights, terminal)
         if fleets is not None:
             fleets.show(terminal, full=args.full)
     else:
-        groups = [
-            {
-                **planview.data(sight),
-                "deletions": {"heldByBrake": one.held.plan if one.held else ""},
-                "notes": list(one.notes),
-            }
-            for sight, one in sights
-        ]
+        groups = _data(sights)
         shown = {"changes": [change.data() for change in changes], "groups": groups}
         terminal.data({**shown, "fleets": fleets.data(full=args.full) if fleets else []})
     return fleets.code if fleets is not None else Exit.DONE
+
+
+def _sights(situations: Sequence[Situation], *, check: bool) -> list[_Sight]:
+    if not situations:
+        return []  # the planners of VMs are not even loaded
+    from frota.cli.foresight import foresee
+
+    return [(foresee(one.snapshot, check=check), one) for one in situations]
+
+
+def _data(sights: Sequence[_Sight]) -> list[dict[str, Any]]:
+    from frota.cli import planview
+
+    return [
+        {
+            **planview.data(sight),
+            "deletions": {"heldByBrake": one.held.plan if one.held else ""},
+            "notes": list(one.notes),
+        }
+        for sight, one in sights
+    ]
 
 
 @contextmanager
@@ -115,13 +140,13 @@ def _fleets(store: Store, changes: Sequence[Change], seconds: float) -> FleetPla
     return FleetPlans(store, changes, seconds)
 
 
-def _show(
-    changes: Sequence[Change],
-    sights: Sequence[tuple[Foresight, Situation]],
-    terminal: Terminal,
-) -> None:
+def _show(changes: Sequence[Change], sights: Sequence[_Sight], terminal: Terminal) -> None:
     for change in changes:
         terminal.say(f"would be: {change.line()}" if change.fields else change.line())
+    if not sights:
+        return
+    from frota.cli import planview
+
     for sight, one in sights:
         planview.show(sight, terminal)
         if one.held is not None:

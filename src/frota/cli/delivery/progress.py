@@ -147,4 +147,4 @@ def _part(course: Course, part: ClusterProgress) -> dict[str, Any]:
 
 
 def _reason(reason: Refusal) -> Mapping[str, str]:
-    return {"reason": reason.reason, "message": reason.message}
+    return {"reason": str(reason.reason), "message": reason.message}  # it may be a state
