@@ -259,6 +259,7 @@ class Reflector:
         self._restart()
         self._revision = revision
         self.absent, self.error, self._trouble = False, "", 0
+        self._nonsense = False
 
     def _take(self, sort: Sort, item: Item) -> bool:
         held = self.objects.get(item.key)
