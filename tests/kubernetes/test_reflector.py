@@ -113,6 +113,15 @@ class Interleavings(RuleBasedStateMachine):
         for _ in range(count):
             self._proceed()
 
+    @rule(names=st.lists(NAMES, min_size=2, max_size=5))
+    def flow(self, names: list[str]) -> None:
+        """For a while all goes well; without that, the faults would be all there is."""
+        for _ in range(8):
+            self._proceed()
+        for name in names:
+            self.put(name)
+            self._proceed()
+
     @rule(end=st.sampled_from([End.CLOSED, End.BROKEN, End.EXPIRED, End.BUSY, End.LARGE]))
     def fail(self, end: End) -> None:
         """A list or watch ends before it gave all; events on their way are lost."""
