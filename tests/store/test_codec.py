@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,16 @@ JSON = st.recursive(
 
 
 def values(kind: type) -> st.SearchStrategy[Any]:
-    """Any value of a registered type whose numbers are finite."""
-    fitting = {"float": FLOATS, "tuple[float, ...]": st.lists(FLOATS, max_size=3).map(tuple)}
-    given_here = {item.name: fitting[item.type] for item in fields(kind) if item.type in fitting}
-    return st.builds(kind, **given_here)
+    """Any value of a registered type whose numbers are finite, those within it too."""
+    return st.from_type(kind).map(_finite)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else 0.0
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _finite(getattr(value, f.name)) for f in fields(value)})
+    return tuple(map(_finite, value)) if type(value) is tuple else value
 
 
 @pytest.mark.parametrize("kind", sorted(codec.KINDS))
