@@ -255,6 +255,20 @@ def test_a_rollback_gives_back_what_was_there(stage: Stage) -> None:
     assert "other@" not in str(image)
 
 
+def test_an_abort_writes_nothing_more_and_says_what_was_left_part_way(stage: Stage) -> None:
+    stage.members.members["dev"].slow = 300.0
+    stage.step(10)
+    assert stage.progress()["dev"] is Progress.DELIVERING
+    stage.intend(Intent.ABORT)
+    stage.step(2)
+    assert stage.rollout.phase is Phase.ABORTED
+    assert stage.store.get(RELEASE, "dev") is None
+    stage.members.members["dev"].slow = 1.0
+    stage.step(300)
+    assert not stage.has("dev", CHAT)
+    assert "LeftPartWay" in stage.reasons()
+
+
 def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
     stage.until(Phase.COMPLETED)
     entry = stage.store.get("InferenceService", "chat")

@@ -84,6 +84,9 @@ class ClusterController:
         if fresh:
             self._kinds = kinds
         self._clusters.attach(wish.address, kinds)
+        if wish.release is None:  # it is to be left alone: what is under way ends here
+            for delivery_id in self._flights:
+                self._clusters.cancel(delivery_id)
         view = self._clusters.view(self._cluster)
         # Silence is counted from when this process began to look.
         view = replace(view, last_seen=max(view.last_seen, self._since))
