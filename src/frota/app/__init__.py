@@ -3,5 +3,6 @@ controllers."""
 
 from frota.app.application import Application
 from frota.app.outfit import MissingDriver
+from frota.app.signing import Signing
 
-__all__ = ["Application", "MissingDriver"]
+__all__ = ["Application", "MissingDriver", "Signing"]

@@ -15,6 +15,7 @@ from frota.app import real, twin
 from frota.app.engine import Engine
 from frota.app.fleets import Fleets
 from frota.app.outfit import Outfitter
+from frota.app.signing import Signing
 from frota.app.turning import Turning
 from frota.controllers.records import CLUSTER, GROUP
 from frota.ports.clock import Clock
@@ -30,6 +31,8 @@ POLL_S = 0.25  # how soon what another process wrote is seen
 _POLL_FLEETS_S = 0.02  # where clusters are to follow at once
 _ASK_AGAIN_S = 0.1
 _REPEAT_S = 60.0  # the same trouble of the same group is told once in this time
+
+_UNSIGNED = Signing()
 
 Tell = Callable[[str], None]
 
@@ -78,13 +81,21 @@ class Application:
     """
 
     def __init__(
-        self, path: Path, command: str, tell: Tell, *, speed: float = 1.0, seed: int = 1
+        self,
+        path: Path,
+        command: str,
+        tell: Tell,
+        *,
+        speed: float = 1.0,
+        seed: int = 1,
+        signing: Signing = _UNSIGNED,
     ) -> None:
         self._path = path
         self._command = command
         self._tell = tell
         self._speed = speed
         self._seed = seed
+        self._signing = signing
         self._engines: dict[str, Engine] = {}
         self._providers: dict[str, str] = {}
         self._owners: dict[str, str] = {}  # cluster to its group
@@ -105,7 +116,12 @@ class Application:
         pid = f"{socket.gethostname()}-{os.getpid()}"
         self._holder = f"{pid}-{random.SystemRandom().getrandbits(32):08x}"
         self._fleets = Fleets(
-            self.store, self._clock, self._holder, partial(Teller, self._tell), speed=self._speed
+            self.store,
+            self._clock,
+            self._holder,
+            partial(Teller, self._tell),
+            speed=self._speed,
+            signing=self._signing,
         )
         if self._clock.ahead > 5:
             self._tell(

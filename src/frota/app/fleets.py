@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from frota.app.deliverer import Deliverer
 from frota.app.faster import FasterAlarm, FasterClock
 from frota.app.members import members_of
+from frota.app.outfit import MissingDriver
+from frota.app.signing import Signing
 from frota.app.turning import Turning
 from frota.controllers.clusterrecords import (
     CLUSTER,
@@ -30,6 +33,9 @@ from frota.runtime.queue import WorkQueue
 from frota.runtime.result import Result
 from frota.runtime.worker import Observer, Worker
 
+if TYPE_CHECKING:
+    from frota.app.publisher import Publisher
+
 _PAUSE_S = 0.005
 _STALL_S = 2.0  # of real time
 MakeObserver = Callable[[Clock], Observer]
@@ -39,7 +45,14 @@ class Fleets:
     """The controllers of all fleets, and of the clusters that are delivered to from here."""
 
     def __init__(
-        self, store: Store, clock: Clock, holder: str, observer: MakeObserver, *, speed: float
+        self,
+        store: Store,
+        clock: Clock,
+        holder: str,
+        observer: MakeObserver,
+        *,
+        speed: float,
+        signing: Signing,
     ) -> None:
         self._store = store
         self._real = clock
@@ -47,6 +60,8 @@ class Fleets:
         self._holder = holder
         self._observer = observer
         self._speed = speed
+        self._signing = signing
+        self._publisher: Publisher | None = None
         self._leases = Leases(store, self._clock, holder, alone=True)
         self._controllers: dict[str, FleetController] = {}
         self._deliverers: dict[str, Deliverer] = {}
@@ -68,6 +83,8 @@ class Fleets:
             yield self._turning
         for deliverer in self._deliverers.values():
             yield deliverer.turning
+        if self._publisher is not None:
+            yield self._publisher.turning
 
     def written(self, changed: Iterable[tuple[str, str]]) -> None:
         """Wake whom it concerns that these entries were written, by (kind, name)."""
@@ -111,16 +128,38 @@ class Fleets:
     def _wake(self, cluster: str) -> None:
         entry = self._store.get(CLUSTER, cluster)
         if entry is None:
-            for deliverer in self._deliverers.values():
-                deliverer.turning.wake(cluster)  # whoever had it lets go of it
+            for turning in self.turnings():
+                if turning is not self._turning:
+                    turning.wake(cluster)  # whoever had it lets go of it
             return
         spec = entry.value["spec"]
-        if not spec.get("fleet") or spec.get("delivery") == "pull":
+        if not spec.get("fleet"):
+            return
+        if spec.get("delivery") == "pull":
+            self._publishing().turning.wake(cluster)
             return
         driver = "kubernetes" if spec.get("kubeconfig") else spec["provider"]
         found = self._deliverers.get(driver) or self._deliverer(driver)
         if found is not None:
             found.turning.wake(cluster)
+
+    def _publishing(self) -> Publisher:
+        """The publisher, started. Raises MissingDriver where what it needs is not installed."""
+        if self._publisher is None:
+            try:
+                from frota.app.publisher import Publisher
+            except ImportError as error:
+                raise MissingDriver(
+                    f"a cluster has delivery pull, but bundles cannot be signed ({error}): "
+                    "pip install 'frota[pull]'"
+                ) from None
+            leases = Leases(self._store, self._real, self._holder, alone=True)
+            observer = self._observer(self._real)
+            self._publisher = Publisher(
+                self._store, self._real, leases, observer, signing=self._signing
+            )
+            self._publisher.turning.start()
+        return self._publisher
 
     def _deliverer(self, driver: str) -> Deliverer | None:
         """The deliverer of a driver, started; None for clusters whose Kubernetes nobody can

@@ -6,8 +6,9 @@ import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from frota.app import Application, MissingDriver
+from frota.app import Application, MissingDriver, Signing
 from frota.cli.apply import examine, store_changes
 from frota.cli.arguments import Run, describe
 from frota.cli.events import added, show_line, tail
@@ -41,6 +42,14 @@ def up(parser: ArgumentParser) -> Run:
     parser.add_argument(
         "--seed", metavar="N", type=int, default=1, help="of the simulated world (default: 1)"
     )
+    parser.add_argument(
+        "--bundle-key", metavar="FILE", type=Path,
+        help="signs what clusters with delivery pull fetch (`frota bundle key new` makes one)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bundle-sas", metavar="FILE", type=Path,
+        help="a shared access signature that may write bundles and read statuses",
+    )  # fmt: skip
     return _run
 
 
@@ -58,7 +67,10 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     changes = examine(args.files, terminal) if args.files else ()
     plain = args.plain or terminal.output != "table" or not terminal.out.isatty()
     told = _Told(terminal)
-    app = Application(terminal.store, "frota up", told, speed=args.speed, seed=args.seed)
+    signing = Signing(args.bundle_key, args.bundle_sas)
+    app = Application(
+        terminal.store, "frota up", told, speed=args.speed, seed=args.seed, signing=signing
+    )
     try:
         with app, stopping_on_signals(app.stop):
             # Only who holds the store changes it: a refused command changes nothing.
