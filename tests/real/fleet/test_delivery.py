@@ -31,6 +31,7 @@ from frota.planners.rollout import approval_hash, waves_of
 from frota.ports.store import Write
 from frota.resources.documents import load
 from tests.real.fleet import faults
+from tests.real.fleet.stage import fleet_of_tests, require_fleet
 
 pytestmark = [pytest.mark.real]
 
@@ -138,16 +139,14 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(
-    fleet_of_session: list[Cluster], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
-    for cluster in fleet_of_session:
-        cluster.start()
-        cluster.complete()
-    made = Stage(tmp_path_factory.mktemp("delivery"), fleet_of_session)
-    made.start()
-    yield made
-    made.stop()
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Clusters of its own: what is delivered to them is no other test's business."""
+    require_fleet()
+    with fleet_of_tests(len(MEMBERS)) as clusters:
+        made = Stage(tmp_path_factory.mktemp("delivery"), clusters)
+        made.start()
+        yield made
+        made.stop()
 
 
 def test_1_a_change_goes_from_dev_to_staging_and_waits_for_a_person_before_prod(
