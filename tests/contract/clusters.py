@@ -26,6 +26,7 @@ from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey, key_of
 from frota.ports.clusters import ClusterAddress, Clusters
 
 _NUMBERS = count(1)  # an id is ordered once
+_TURNS_MOST = 20
 SET = "applyset-contract-v1"
 SPACE = "contract"
 KINDS = frozenset(
@@ -292,7 +293,10 @@ class ClustersContract:
         assert made.verdict is Verdict.APPLIED
         assert made.after is not None
         assert made.after["metadata"]["uid"]
-        again = self.one(self.order(stage, [self.change(item)], name="2"))
+        for turn in range(_TURNS_MOST):  # until its controllers have written their statuses
+            again = self.one(self.order(stage, [self.change(item)], name=f"again-{turn}"))
+            if again.verdict is Verdict.UNCHANGED:
+                break
         assert again.verdict is Verdict.UNCHANGED
         more = self.one(self.order(stage, [self.change(workload("w", replicas=2))], name="3"))
         assert more.verdict is Verdict.APPLIED
