@@ -25,6 +25,9 @@ from tests.kubernetes.apiserver import ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
 from tests.kubernetes.waiting import wait_until
 
+# A connection to a server that hangs may still be open when the loop that had it has ended.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 SECRET = "s3cret-token-of-the-test"  # noqa: S105 - it opens nothing
 
 

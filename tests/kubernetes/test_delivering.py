@@ -6,12 +6,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from frota.model.delivery import Change, Delivery, DeliveryOutcome, Verdict
 from frota.model.objects import ObjectKey, key_of
 from tests.kubernetes.apiserver import MEMBER, ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
+
+# A connection to a server that hangs may still be open when the loop that had it has ended.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def config_map(name: str, **more: Any) -> Change:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from aiohttp import web
 
 from frota.model.delivery import WatchedKind
 from tests.kubernetes.apiserver import MEMBER, ApiServer, status
 from tests.kubernetes.conftest import Fleet
+
+# A connection to a server that hangs may still be open when the loop that had it has ended.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 SELECT = "labelSelector"
 DEPLOYMENTS = WatchedKind("apps", "v1", "Deployment")
