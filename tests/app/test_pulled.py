@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,20 @@ from frota.planners.bundlestore import STATUS as STATUS_KEY
 from frota.ports.blobs import BlobMissing
 from frota.ports.store import Write
 from frota.resources.documents import load
+from frota.runtime.alarm import PipeAlarm
+from frota.runtime.clock import SystemClock
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "by-environment"
 _DEADLINE_S = 30.0
 
 
 def eventually(what: Callable[[], Any]) -> Any:
-    end = time.monotonic() + _DEADLINE_S
-    while not (found := what()) and time.monotonic() < end:
-        time.sleep(0.05)
+    """The first true answer within a time; its last one otherwise."""
+    clock, alarm = SystemClock(), PipeAlarm()
+    end = clock.now() + _DEADLINE_S
+    while not (found := what()) and clock.now() < end:
+        alarm.wait(0.05)
+    alarm.close()
     return found
 
 
@@ -93,7 +97,7 @@ class Stage:
 
     def say(self, **words: Any) -> None:
         """As the agent of the cluster does."""
-        status = AgentStatus("acme", "dev", int(time.time()), "v1", **words)
+        status = AgentStatus("acme", "dev", int(SystemClock().now()), "v1", **words)
         DirectoryBlobs(self.bundles / "dev-status").put(STATUS_KEY, write_status(status))
 
     def condition(self, kind: ConditionType) -> str:
