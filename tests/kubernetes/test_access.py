@@ -26,7 +26,10 @@ from tests.kubernetes.conftest import Fleet
 from tests.kubernetes.waiting import wait_until
 
 # A connection to a server that hangs may still be open when the loop that had it has ended.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:Exception ignored in. <(function _\w+Transport|socket|ssl)"
+    r":pytest.PytestUnraisableExceptionWarning"
+)
 
 SECRET = "s3cret-token-of-the-test"  # noqa: S105 - it opens nothing
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frota.app.deliverer import Deliverer
 from frota.app.faster import FasterAlarm, FasterClock
-from frota.app.members import members_of
+from frota.app.members import KUBERNETES, members_of
 from frota.app.outfit import MissingDriver
 from frota.app.signing import Signing
 from frota.app.turning import Turning
@@ -90,9 +90,10 @@ class Fleets:
         """Wake whom it concerns that these entries were written, by (kind, name)."""
         fleets: set[str] = set()
         clusters: set[str] = set()
+        declared = False
         for kind, name in changed:
             if kind in DECLARED:
-                fleets.update(entry.name for entry in self._store.list(FLEET))
+                declared = True
                 if kind == FLEET:
                     fleets.add(name)
                     clusters.update(self._members(name))
@@ -104,6 +105,8 @@ class Fleets:
                 fleets.add(name)
             elif kind == STATUS:
                 fleets.update(self._fleet_of(name))
+        if declared:
+            fleets.update(entry.name for entry in self._store.list(FLEET))
         for fleet in sorted(fleets):
             self._start()
             self._turning.wake(fleet)
@@ -138,7 +141,7 @@ class Fleets:
         if spec.get("delivery") == "pull":
             self._publishing().turning.wake(cluster)
             return
-        driver = "kubernetes" if spec.get("kubeconfig") else spec["provider"]
+        driver = KUBERNETES if spec.get("kubeconfig") else spec["provider"]
         found = self._deliverers.get(driver) or self._deliverer(driver)
         if found is not None:
             found.turning.wake(cluster)

@@ -20,7 +20,13 @@ from frota.controllers.clusterrecords import (
     ROLLOUT,
     bundle_name,
 )
-from frota.controllers.fleetrecords import REVISION, FleetRecords, kept, shape_of
+from frota.controllers.fleetrecords import (
+    REVISION,
+    FleetRecords,
+    kept,
+    revision_name,
+    shape_of,
+)
 from frota.controllers.story import Story
 from frota.model.decision import Stage
 from frota.model.objects import Object
@@ -146,7 +152,7 @@ class FleetController:
                 }
                 yield Write(BUNDLE, bundle_name(cluster, found), value, None)
         named = {"clusters": dict(declared.digests)}
-        yield Write(REVISION, f"{self._fleet}/{declared.revision}", named, None)
+        yield Write(REVISION, revision_name(self._fleet, declared.revision), named, None)
 
     def _releases(
         self, step: Advance, stored: Mapping[str, Mapping[str, str]], now: float
@@ -182,7 +188,7 @@ class FleetController:
             for cluster, found in by.items()
         }
         for revision in gone:
-            yield Write(REVISION, f"{self._fleet}/{revision}", None, None)
+            yield Write(REVISION, revision_name(self._fleet, revision), None, None)
             for pair in stored[revision].items():
                 if pair not in left:
                     yield Write(BUNDLE, bundle_name(*pair), None, None)

@@ -33,6 +33,11 @@ DECLARED = (FLEET, CLUSTER, "Team", "InferenceService", "TrainingJob")
 _GOING = frozenset({"Progressing", "Looking", "NotSeen", "PruneHeld"})  # nothing is wrong
 
 
+def revision_name(fleet: str, revision: str) -> str:
+    """Where a revision of a fleet is stored."""
+    return f"{fleet}/{revision}"
+
+
 class FleetRecords:
     """Reads of one fleet. Nothing is kept between two passes but what is immutable."""
 
@@ -55,12 +60,12 @@ class FleetRecords:
 
     def digests(self, revision: str) -> Mapping[str, str]:
         """The content of each cluster in a revision of the fleet."""
-        entry = self._store.get(REVISION, self._revision_name(revision))
+        entry = self._store.get(REVISION, revision_name(self._fleet, revision))
         return entry.value["clusters"] if entry is not None else {}
 
     def revisions(self) -> dict[str, Mapping[str, str]]:
         """All revisions that are stored."""
-        prefix = f"{self._fleet}/"
+        prefix = revision_name(self._fleet, "")
         return {
             entry.name.removeprefix(prefix): entry.value["clusters"]
             for entry in self._store.list(REVISION)
@@ -81,9 +86,6 @@ class FleetRecords:
             if entry is not None and entry.value.fleet == self._fleet:
                 found[member.cluster] = _state(entry.value, contents)
         return found
-
-    def _revision_name(self, revision: str) -> str:
-        return f"{self._fleet}/{revision}"
 
 
 def _state(status: ClusterStatus, contents: Mapping[str, Mapping[str, str]]) -> ClusterState:
