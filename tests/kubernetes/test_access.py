@@ -16,8 +16,9 @@ import trustme
 from aiohttp import web
 
 from frota.drivers.kubernetes.access import Access
-from frota.drivers.kubernetes.fault import Unusable
+from frota.drivers.kubernetes.fault import Silent, Unusable
 from frota.drivers.kubernetes.kubeconfig import read_target
+from frota.drivers.kubernetes.link import Link
 from frota.drivers.kubernetes.plugin import run_plugin
 from frota.drivers.kubernetes.tls import tls_context
 from frota.ports.clusters import ClusterAddress
@@ -25,11 +26,6 @@ from tests.kubernetes.apiserver import ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
 from tests.kubernetes.waiting import wait_until
 
-# A connection to a server that hangs may still be open when the loop that had it has ended.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:Exception ignored in. <(function _\w+Transport|socket|ssl)"
-    r":pytest.PytestUnraisableExceptionWarning"
-)
 
 SECRET = "s3cret-token-of-the-test"  # noqa: S105 - it opens nothing
 
@@ -280,3 +276,16 @@ def test_tls_is_checked_by_every_context(authority: trustme.CA) -> None:
         tls_context("nonsense", b"", b"")
     with pytest.raises(Unusable, match="client certificate"):
         tls_context("", b"nonsense", b"nonsense")
+
+
+def test_who_has_let_go_makes_no_new_connections(server: ApiServer) -> None:
+    async def late() -> None:
+        access = Access(ClusterAddress("c", server.kubeconfig({"token": SECRET})), lambda: 0.0)
+        link = Link(access, lambda: None)
+        await link.get("/version")
+        await link.close()
+        with pytest.raises(Silent, match="let go"):
+            await link.get("/version")
+        access.close()
+
+    asyncio.run(late())

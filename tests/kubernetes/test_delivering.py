@@ -14,12 +14,6 @@ from frota.model.objects import ObjectKey, key_of
 from tests.kubernetes.apiserver import MEMBER, ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
 
-# A connection to a server that hangs may still be open when the loop that had it has ended.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:Exception ignored in. <(function _\w+Transport|socket|ssl)"
-    r":pytest.PytestUnraisableExceptionWarning"
-)
-
 
 def config_map(name: str, **more: Any) -> Change:
     metadata = {"name": name, "namespace": "d", "labels": MEMBER}

@@ -12,11 +12,6 @@ from frota.model.delivery import WatchedKind
 from tests.kubernetes.apiserver import MEMBER, ApiServer, status
 from tests.kubernetes.conftest import Fleet
 
-# A connection to a server that hangs may still be open when the loop that had it has ended.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:Exception ignored in. <(function _\w+Transport|socket|ssl)"
-    r":pytest.PytestUnraisableExceptionWarning"
-)
 
 SELECT = "labelSelector"
 DEPLOYMENTS = WatchedKind("apps", "v1", "Deployment")

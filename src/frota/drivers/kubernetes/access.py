@@ -147,7 +147,8 @@ async def _blocking(work: Callable[[_Given], _Found], given: _Given) -> _Found:
     """Files are read off the loop: a file system that hangs must not stop all clusters."""
     reading = asyncio.get_running_loop().run_in_executor(None, work, given)
     try:
-        return await asyncio.wait_for(reading, _READ_S)
+        async with asyncio.timeout(_READ_S):
+            return await reading
     except TimeoutError:
         raise Unusable(f"kubeconfig and its files: not read in {_READ_S:g} s") from None
 

@@ -27,6 +27,7 @@ from frota.ports.clock import Clock
 from frota.ports.clusters import ClusterAddress
 
 _CLOSE_S = 3.0
+_LAST_TURNS = 5  # of the loop, in which connections that were dropped close their sockets
 _SETTLED_MOST = 100_000  # ids that are remembered, so that none is carried out twice
 # For names and files that hang: at most two threads for each cluster, made when needed.
 _THREADS_MOST = 512
@@ -190,4 +191,6 @@ class KubernetesClusters:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
         await self._loop.shutdown_asyncgens()

@@ -51,7 +51,8 @@ class Heartbeat:
             wait = AGAIN_S if 0 < self._misses < _MISSES else BEAT_S
             self._doubt.clear()
             try:
-                await asyncio.wait_for(self._doubt.wait(), wait)
+                async with asyncio.timeout(wait):  # wait_for may swallow a cancellation
+                    await self._doubt.wait()
                 await asyncio.sleep(AGAIN_S)  # many streams break at once: one question
             except TimeoutError:
                 pass

@@ -52,6 +52,7 @@ class Link:
         self._access = access
         self._heard = heard
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def call(self, call: Call) -> tuple[int, bytes]:
         """Status and body of an answer with success. Raises Answered, Silent, TooLarge or
@@ -107,7 +108,8 @@ class Link:
         return answer.status
 
     async def close(self) -> None:
-        """Drop all connections."""
+        """Drop all connections, and make no new ones."""
+        self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -136,6 +138,8 @@ class Link:
         raise answered(answer.status, body, answer.headers.get("Retry-After", ""))
 
     async def _send(self, call: Call, used: Pass, silence: float) -> aiohttp.ClientResponse:
+        if self._closed:
+            raise Silent("Frota has let go of this cluster", sent=False)
         if self._session is None:
             self._session = _session()
         query = f"?{urlencode(call.query)}" if call.query else ""
