@@ -26,7 +26,6 @@ from tests.kubernetes.apiserver import ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
 from tests.kubernetes.waiting import wait_until
 
-
 SECRET = "s3cret-token-of-the-test"  # noqa: S105 - it opens nothing
 
 

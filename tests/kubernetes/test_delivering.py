@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from aiohttp import web
 
 from frota.model.delivery import Change, Delivery, DeliveryOutcome, Verdict

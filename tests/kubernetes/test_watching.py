@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
-import pytest
 from aiohttp import web
 
 from frota.model.delivery import WatchedKind
 from tests.kubernetes.apiserver import MEMBER, ApiServer, status
 from tests.kubernetes.conftest import Fleet
-
 
 SELECT = "labelSelector"
 DEPLOYMENTS = WatchedKind("apps", "v1", "Deployment")
