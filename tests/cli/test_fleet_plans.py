@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from frota.app.members import Members
 from frota.cli.changes import changes
 from frota.cli.delivery import plandata, planview
 from frota.cli.delivery.foresight import FleetForesight, fleets_of, foresee_fleet
-from frota.cli.delivery.looking import Look, Looker
+from frota.cli.delivery.looking import Look, Looker, marks
+from frota.cli.savedplan import moved
 from frota.cli.terminal import Terminal
 from frota.controllers.clusterrecords import ROLLOUT
 from frota.model.delivery import Verdict
@@ -130,6 +132,38 @@ def test_a_change_is_shown_field_by_field(stage: Stage) -> None:
     assert found[0]["verdict"] == "applied"
     assert found[0]["fields"][0]["found"] == ["--max-model-len=2048"]
     assert "status" not in found[0]["before"]
+
+
+def test_a_saved_plan_is_held_against_every_object(stage: Stage) -> None:
+    stage.deliver(stage.foresee())
+    sight = stage.foresee(("max-model-len=2048", "max-model-len=1024"))
+
+    def found() -> dict[str, dict[str, str]]:
+        return {f"Cluster/{name}": marks(look) for name, look in stage.look(sight).items()}
+
+    then = found()
+    stage.wait(60.0)
+    assert moved(then, found()) == []
+    server = stage.servers["dev"].server
+    server.update(CHAT, "mallory", lambda item: item["spec"].update(minReadySeconds=77))
+    stage.wait(1.0)
+    assert moved(then, found()) == []  # a field that nothing would be done about
+    space = ObjectKey("", "Namespace", "", "language-inference")
+    label = "pod-security.kubernetes.io/enforce"
+    server.update(space, "mallory", lambda i: i["metadata"]["labels"].update({label: "baseline"}))
+    server.update(CHAT, "mallory", _other_model)
+    stage.servers["prod"].kill()
+    stage.wait(1.0)
+    change = "change, applied"
+    assert moved(then, found()) == [
+        f"Cluster/dev: {CHAT}: when planned {change}, now also {change}, but of something else",
+        "Cluster/dev: Namespace language-inference: when planned nothing, now correct, applied",
+        "Cluster/prod: objects: when planned seen, now unseen",
+    ]
+
+
+def _other_model(item: dict[str, Any]) -> None:
+    item["spec"]["template"]["spec"]["containers"][0]["args"] = ["--max-model-len=9"]
 
 
 def test_drift_shows_who_wrote_it(stage: Stage) -> None:

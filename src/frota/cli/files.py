@@ -25,7 +25,17 @@ def loaded(names: Sequence[str], known: Iterable[Mapping[str, Any]], terminal: T
     file, those of files that cannot be read included.
     """
     found, unreadable = read_all(names)
-    result = load(found, known)
+    return checked(found, known, terminal, unreadable)
+
+
+def checked(
+    texts: Sequence[tuple[str, str]],
+    known: Iterable[Mapping[str, Any]],
+    terminal: Terminal,
+    unreadable: Sequence[Problem] = (),
+) -> Loaded:
+    """``loaded`` of files that were read."""
+    result = load(texts, known)
     for line in report(result.warnings):
         terminal.note(f"warning: {printable(line)}")
     problems = [*unreadable, *result.problems]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from frota.cli.declared import Situation, as_declared
 from frota.cli.naming import CLUSTER, FLEET, GROUP
 from frota.cli.opening import opened
 from frota.cli.outcome import Exit, Failure
+from frota.cli.savedplan import SavedPlan, planned, stored_now, write_plan
 from frota.cli.snapshots import read_snapshot
 from frota.cli.stored import records_of
 from frota.cli.terminal import Terminal
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from frota.cli.foresight import Foresight
 
     _Sight = tuple[Foresight, Situation]
-_LOOK_S = 60.0
+LOOK_S = 60.0
 
 
 def plan(parser: ArgumentParser) -> Run:
@@ -42,9 +44,11 @@ def plan(parser: ArgumentParser) -> Run:
         "they would do in a frozen state. Of a fleet: which rollout would begin, and in each "
         "cluster what its API server says to every change, object by object; unchanged objects "
         "are not asked about. A cluster that cannot be looked at is named, and the code is 5; "
-        "it is 1 when a cluster refuses something. Changes nothing.",
+        "it is 1 when a cluster refuses something. Changes nothing. With -o the plan is written "
+        "to a file: `frota apply --plan` then does exactly that, or refuses and says what moved.",
         "frota plan examples/three-hosts.yaml",
         "frota plan fleet/ --full",
+        "frota plan fleet/ -o plan.json",
         "frota plan --now-what",
         "frota plan --snapshot plant-east.json --prove",
     )
@@ -58,9 +62,12 @@ def plan(parser: ArgumentParser) -> Run:
         "--full", action="store_true", help="whole objects of a fleet, as they are and would be"
     )
     parser.add_argument(
-        "--timeout", metavar="S", type=_seconds, default=_LOOK_S,
-        help=f"look at clusters for at most S seconds (default: {_LOOK_S:g})",
+        "--timeout", metavar="S", type=_seconds, default=LOOK_S,
+        help=f"look at clusters for at most S seconds (default: {LOOK_S:g})",
     )  # fmt: skip
+    parser.add_argument(
+        "-o", "--file", metavar="FILE", help="write the plan here too, for `frota apply --plan`"
+    )
     return _run
 
 
@@ -74,30 +81,71 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would follow: in host groups, and in fleets (None where nothing is of one)."""
+
+    sights: Sequence[_Sight]
+    fleets: FleetPlans | None = None
+
+    def marks(self) -> dict[str, dict[str, str]]:
+        """What a saved plan is held against."""
+        found = self.fleets.marks() if self.fleets is not None else {}
+        if self.sights:
+            from frota.cli.planview import marks
+
+            found |= {f"{GROUP}/{sight.snapshot.group}": marks(sight) for sight, _ in self.sights}
+            for sight, one in self.sights:
+                if one.held is not None:
+                    held = found[f"{GROUP}/{sight.snapshot.group}"]
+                    held["deletions"] = f"held #{one.held.plan}"
+        return found
+
+
+def follow(
+    store: Store, changes: Sequence[Change], seconds: float = LOOK_S, *, check: bool = False
+) -> Foreseen:
+    """What would follow of changes; of nothing but what is stored, where there are none."""
+    sights = _sights(list(_situations(store, changes)), check=check)
+    return Foreseen(sights, _fleets(store, changes, seconds))
+
+
 def _run(args: Namespace, terminal: Terminal) -> int:
     if sum(map(bool, (args.files, args.snapshot, args.now_what))) != 1:
         raise Failure(Exit.BAD_INPUT, "plan needs FILEs, or --snapshot FILE, or --now-what")
+    if args.file and not args.files:
+        raise Failure(Exit.BAD_INPUT, "-o is for plans of FILEs: only those are applied")
     changes: Sequence[Change] = ()
-    situations: list[Situation]
-    fleets: FleetPlans | None = None
     if args.snapshot:
-        situations = [Situation(read_snapshot(args.snapshot, terminal))]
+        one = Situation(read_snapshot(args.snapshot, terminal))
+        foreseen = Foreseen(_sights([one], check=args.prove))
     else:
         if args.files:
             changes = examine(args.files, terminal)
         with _store(terminal, needed=args.now_what) as store:
-            situations = list(_situations(store, changes))
-            fleets = _fleets(store, changes, args.timeout)
-    sights = _sights(situations, check=args.prove)
+            stored = stored_now(store) if args.file else {}
+            foreseen = follow(store, changes, args.timeout, check=args.prove)
+        if args.file:
+            _save(args.file, planned(changes, stored, foreseen.marks()), terminal)
+    _tell(changes, foreseen, terminal, full=args.full)
+    return foreseen.fleets.code if foreseen.fleets is not None else Exit.DONE
+
+
+def _save(name: str, plan: SavedPlan, terminal: Terminal) -> None:
+    write_plan(name, plan)
+    terminal.note(f"{name}: plan {plan.hash}; to do exactly this: frota apply --plan {name}")
+
+
+def _tell(changes: Sequence[Change], foreseen: Foreseen, terminal: Terminal, *, full: bool) -> None:
+    fleets = foreseen.fleets
     if terminal.output == "table":
-        _show(changes, sights, terminal)
+        _show(changes, foreseen.sights, terminal)
         if fleets is not None:
-            fleets.show(terminal, full=args.full)
+            fleets.show(terminal, full=full)
     else:
-        groups = _data(sights)
+        groups = _data(foreseen.sights)
         shown = {"changes": [change.data() for change in changes], "groups": groups}
-        terminal.data({**shown, "fleets": fleets.data(full=args.full) if fleets else []})
-    return fleets.code if fleets is not None else Exit.DONE
+        terminal.data({**shown, "fleets": fleets.data(full=full) if fleets else []})
 
 
 def _sights(situations: Sequence[Situation], *, check: bool) -> list[_Sight]:

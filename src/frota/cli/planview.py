@@ -42,6 +42,19 @@ def show(sight: Foresight, terminal: Terminal) -> None:
         show_verdicts(after, before, terminal)
 
 
+def marks(sight: Foresight) -> dict[str, str]:
+    """What would be done with each VM, and what not: a saved plan is held against it."""
+    found = {}
+    for step in (*sight.stops, *sight.starts, *sight.drains, *sight.rebalance.steps):
+        places = f"{step.src or '-'} to {step.dst or '-'} {step.final}".strip()
+        found[f"VM {step.vm}, step {step.layer}"] = f"{step.verb} {places}"
+    for refusal in (*sight.refusals, *sight.rebalance.refusals):
+        found[f"{refusal.subject}, not done"] = refusal.reason
+    if sight.held:
+        found["moves"] = f"held #{sight.held}"
+    return found
+
+
 def _show_rebalance(sight: Foresight, terminal: Terminal) -> None:
     plan = sight.rebalance
     if not plan.steps:

@@ -39,7 +39,6 @@ class DeliveryPolicy:
     brake_least: int = 10  # so many deletions are never braked by their number
     take_over: frozenset[ObjectKey] = frozenset()  # foreign objects a person gave to Frota
     approved: tuple[PruneApproval, ...] = ()
-    exact: bool = False  # changes hold only for the very revision they were planned for
     unreachable_after: float = 10.0
     retry_first: float = 5.0  # wait after a change that failed, doubled each time
     retry_most: float = 300.0

@@ -155,16 +155,6 @@ class TestChanges:
         assert reasons(plan) == {"j": "WrittenOnce"}
         assert plan.empty
 
-    def test_an_exact_plan_names_the_revision(self, cluster: Cluster) -> None:
-        cluster.bring(space(), settings("c", x="1"))
-        cluster.policy = replace(POLICY, exact=True)
-        plan = cluster.plan([space(), settings("c", x="2")])
-        cluster.server.update(
-            key_of(settings("c")), "kubectl", lambda item: item.update(data={"x": "9"})
-        )
-        outcome = cluster.deliver(plan)
-        assert outcome.results[0].verdict is Verdict.MOVED
-
     def test_the_hash_is_of_what_would_be_done(self, cluster: Cluster) -> None:
         cluster.bring(space(), settings("c", x="1"))
         one, other = [space(), settings("c", x="2")], [space(), settings("c", x="3")]

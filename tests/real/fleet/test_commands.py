@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.fleet]
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "by-environment"
 CHAT = "/apis/apps/v1/namespaces/language-inference/deployments/chat"
+CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 _DEADLINE_S = 60.0
 _COMMAND_S = 90.0
 
@@ -94,7 +95,10 @@ def test_a_fleet_by_commands_alone(desk: Desk) -> None:
     assert "rollout acme-1-" in first.stdout
     assert "+ 1 Deployment.apps: language-inference/chat" in first.stdout
     assert desk.clusters["dev"].api().call("GET", CHAT).status == 404
-    assert desk.frota("apply", files).returncode == 0
+    saved = str(desk.folder / "plan.json")
+    assert desk.frota("plan", files, "-o", saved).returncode == 0
+    _refuses_what_moved(desk, saved)
+    assert desk.frota("apply", "--plan", saved).returncode == 0
     command = [sys.executable, "-m", "frota", "--store", str(desk.folder / "frota.db")]
     with subprocess.Popen(
         [*command, "up", "--plain"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -138,6 +142,20 @@ def _plans_again(desk: Desk, files: str) -> None:
     assert '["--max-model-len=2048"] -> ["--max-model-len=1024"]' in changed.stdout
     assert "dev: 1 to change; " in changed.stdout
     assert "prod: nothing to do; " in changed.stdout
+
+
+def _refuses_what_moved(desk: Desk, saved: str) -> None:
+    """Somebody makes one of the objects between the plan and its application."""
+    api = desk.clusters["dev"].api()
+    kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 5}
+    made = {**kind, "metadata": {"name": "frota-inference"}}
+    api.call("POST", f"{CLASSES}?fieldManager=mallory", made).demand()
+    refused = desk.frota("apply", "--plan", saved)
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "PriorityClass.scheduling.k8s.io frota-inference: when planned" in refused.stderr
+    assert "Cluster/prod" not in refused.stderr
+    assert not desk.data("get", "clusters")
+    api.call("DELETE", f"{CLASSES}/frota-inference").demand()
 
 
 def _drifts(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from frota.cli.delivery.foresight import Target
 from frota.model.delivery import Change, ChangeResult, ClusterView, Delivery
 from frota.model.deliveryplan import Action, DeliveryPlan
 from frota.model.objects import Object, ObjectKey
-from frota.planners.delivery import plan_delivery
+from frota.planners.delivery import mark, plan_delivery
 
 _SILENT_S = 5.0  # a cluster that does not answer for so long holds nobody up
 _WAIT_S = 0.5
@@ -109,3 +109,20 @@ def unaskable(plan: DeliveryPlan) -> frozenset[ObjectKey]:
         change for batch in plan.batches for change in batch if change.desired is not None
     ]
     return frozenset(change.key for change in writes if change.key.namespace in fresh)
+
+
+def marks(look: Look) -> dict[str, str]:
+    """What would be done in a cluster, object by object: what a saved plan is held against.
+    The reason of a silence is no part of it."""
+    target, plan = look.target, look.plan
+    found = {"what it is to have": f"content #{target.wanted.digest}"}
+    if plan is None or plan.waits or look.error:
+        return {**found, "objects": "unseen"}
+    found["objects"] = "seen"
+    for item in plan.items:
+        result = look.results.get(item.key)
+        said = f", {result.verdict}" if result is not None else ""
+        found[str(item.key)] = f"{item.action}{said} #{mark(item, target.wanted)}"
+    if plan.held is not None:
+        found["deletions"] = f"held #{plan.held.plan}"
+    return found

@@ -10,7 +10,8 @@ from frota.app.outfit import MissingDriver
 from frota.cli.changes import Change
 from frota.cli.delivery import plandata, planview
 from frota.cli.delivery.foresight import FleetForesight, fleets_of, foresee_fleet
-from frota.cli.delivery.looking import Look, Looker
+from frota.cli.delivery.looking import Look, Looker, marks
+from frota.cli.naming import CLUSTER, FLEET
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
 from frota.ports.store import Store
@@ -38,6 +39,16 @@ class FleetPlans:
         if any(look.error or (look.plan and look.plan.waits) for look in looks):
             return Exit.OUTSIDE
         return Exit.REFUSED if any(map(planview.refused, looks)) else Exit.DONE
+
+    def marks(self) -> dict[str, dict[str, str]]:
+        """What a saved plan is held against."""
+        found: dict[str, dict[str, str]] = {}
+        for sight in self._sights:
+            begins = "begins" if sight.begins else "stays"
+            found[f"{FLEET}/{sight.fleet}"] = {"rollout": f"{begins} {sight.course.rollout.id}"}
+            for target in sight.targets:
+                found[f"{CLUSTER}/{target.cluster}"] = marks(self._looks[target.cluster])
+        return found
 
     def show(self, terminal: Terminal, *, full: bool) -> None:
         """For people."""

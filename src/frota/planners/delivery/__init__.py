@@ -2,7 +2,7 @@
 
 from frota.planners.delivery.conditions import Standing, cluster_conditions
 from frota.planners.delivery.health import cluster_health, health
-from frota.planners.delivery.planner import plan_delivery
+from frota.planners.delivery.planner import mark, plan_delivery
 from frota.planners.delivery.retries import learn, remember
 from frota.planners.delivery.wanted import APPLIED, Wanted, prepare, stamped
 
@@ -14,6 +14,7 @@ __all__ = [
     "cluster_health",
     "health",
     "learn",
+    "mark",
     "plan_delivery",
     "prepare",
     "remember",

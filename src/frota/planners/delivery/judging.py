@@ -28,7 +28,6 @@ from frota.planners.delivery.wanted import (
     Wanted,
     annotations_of,
     labels_of,
-    revision_of,
     stamped,
     uid_of,
 )
@@ -109,7 +108,6 @@ class _Pair:
             key=key,
             desired=stamped(case.wanted.objects[key], digest),
             uid=uid_of(live) if live is not None else "",
-            revision=revision_of(live) if live is not None and case.policy.exact else "",
             take_over=force,
         )
         return Judgement(Item(key, action, reason, message, change, self.diffs, self.drifted))

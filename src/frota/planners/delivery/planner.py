@@ -122,17 +122,15 @@ def _batches(
     return (*forward, *backward)
 
 
+def mark(item: Item, wanted: Wanted) -> str:
+    """The name of what would be done about one object: from what, to what. It is the same
+    for as long as neither the content nor what it would change in the cluster moves."""
+    uid = item.change.uid if item.change else ""
+    found = [(diff.path, diff.found) for diff in item.diffs]
+    return digest([item.action, uid, wanted.digests.get(item.key, ""), found])
+
+
 def _hash(cluster: str, case: Case, items: tuple[Item, ...]) -> str:
-    """The name of what would be done: to which objects, from what, to what. It is the same
-    for as long as neither the wanted content nor what it would change in the cluster moves."""
-    rows = [
-        (
-            str(item.key),
-            item.action,
-            item.change.uid if item.change else "",
-            case.wanted.digests.get(item.key, ""),
-            [(diff.path, diff.found) for diff in item.diffs],
-        )
-        for item in items
-    ]
-    return digest([cluster, case.policy.membership, sorted(rows, key=lambda row: str(row[0]))])
+    """The name of all that would be done."""
+    rows = sorted((str(item.key), mark(item, case.wanted)) for item in items)
+    return digest([cluster, case.policy.membership, rows])
