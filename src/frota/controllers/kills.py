@@ -26,6 +26,7 @@ class Kills:
 
     def __init__(self) -> None:
         self._attempts: dict[Leftover, _Attempt] = {}
+        self._ordered = 0  # ids are never used twice: a copy may be shown again later
 
     def plan(
         self, left: Sequence[Leftover], outcomes: Iterable[Outcome], draft: Draft
@@ -39,7 +40,8 @@ class Kills:
             known = self._attempts.get(item)
             if known is None or (known.ended and known.again_at <= draft.now):
                 number = known.number + 1 if known is not None else 1
-                operation = _operation(item, number, draft)
+                self._ordered += 1
+                operation = _operation(item, self._ordered, draft)
                 self._attempts[item] = _Attempt(number, operation.id)
                 operations.append(operation)
             elif known.ended:

@@ -143,6 +143,11 @@ class _Scene:
         record = self.snapshot.hosts.get(host)
         return record is None or record.state in _DEAD
 
+    def beats(self, host: str) -> bool:
+        """Whether the view of the host is of now, in whatever life of it."""
+        view = self.views.get(host)
+        return view is not None and view.beating
+
     def answers(self, host: str) -> bool:
         """Whether the view of the host is of now, and of the life on record."""
         record, view = self.snapshot.hosts.get(host), self.views.get(host)
@@ -309,6 +314,8 @@ def _starting(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) 
     dst = operation.dst
     if end is not None and not end.unknown and not end.error:
         return _arrived(vm, operation, scene.snapshot.now)
+    if end is None and scene.beats(dst):
+        return vm  # on a host that started anew too: the order may have come after that
     if scene.dead(dst):
         return _lost(vm, f"host {dst} died while it was being started there")
     if end is None:

@@ -339,6 +339,8 @@ class Site:
             machine.lease_token += 1
             return
         if machine.lease_stopped_at is not None:
+            if machine.up and machine.agent_hung:
+                self._unpetted(machine)
             return
         machine.lease_stopped_at = self.world.now
         machine.lease_token += 1
@@ -348,6 +350,17 @@ class Site:
         renewed = machine.last_renewal(self.world, self.pace.lease_renew)
         deadline = renewed + self.pace.lease * machine.drift
         self.world.at(deadline, lambda: self._lease_ran_out(machine, token))
+
+    def _unpetted(self, machine: Machine) -> None:
+        """The agent of a host without a lease froze: the watchdog resets the host."""
+        life, token = machine.life, machine.lease_token
+
+        def reset() -> None:
+            if (machine.life, machine.lease_token) == (life, token) and machine.agent_hung:
+                self.crash(machine.name)
+                self._boot_later(machine, machine.life)
+
+        self.world.after(self.pace.lease * machine.drift, reset)
 
     def _lease_ran_out(self, machine: Machine, token: int) -> None:
         """The host's own lease ended: its agent, or else its watchdog, ends the guests."""
