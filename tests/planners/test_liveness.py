@@ -127,6 +127,9 @@ STARTING = replace(
         (ISOLATED, dead("b"), (UNSEEN,), VmState.STARTING),
         (down("b"), dead("b"), (), VmState.LOST),
         (down("b"), dead("b"), (UNSEEN,), VmState.LOST),
+        # It started anew, and the order may have come after that: its end will tell.
+        (down("b"), replace(view(B), incarnation="b-2"), (), VmState.STARTING),
+        (down("b"), replace(view(B), incarnation="b-2"), (UNSEEN,), VmState.LOST),
     ],
 )
 def test_starts(b: Host, seen: HostView, ends: tuple[Outcome, ...], state: VmState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,6 +97,20 @@ def test_a_wait_after_failure_is_kept_and_halted_vms_stay_stopped() -> None:
         vm("d", "w", "x", state=VmState.STOPPED),
     ]
     assert [v.name for v in waiting(group([host("x")], [pool("w")], vms))] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "room", "place"),
+    [
+        (0, GIB * 64, "b"),  # its guest ended there: the most even place
+        (1, GIB * 64, "a"),  # the start failed there, and may well again
+        (1, 0, "b"),  # there is no other
+    ],
+)
+def test_a_failed_start_is_tried_elsewhere(failures: int, room: int, place: str) -> None:
+    hosts = [host("a", capacity=Capacity(GIB * 4 + room, 64, 100)), host("b")]
+    lost = vm("w-2", "w", "b", order=2, state=VmState.LOST, failures=failures)
+    assert places(group(hosts, [pool("w")], [vm("w-1", "w", "a", order=1), lost])) == {"w-2": place}
 
 
 def test_a_full_group_starts_by_priority_and_overcommits_nothing() -> None:

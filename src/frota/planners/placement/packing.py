@@ -62,13 +62,24 @@ class Batch:
         full: set[Size] = set()  # a size that had no room has none later in the batch
         for vm in queue:
             spread = self.sets.get(vm.set)
-            host = None if vm.size in full else self.chooser.choose(spread, vm.size)
+            host = None if vm.size in full else self._chosen(vm)
             if host is None:
                 full.add(vm.size)
             else:
                 self.chooser.put(spread, host, vm.size)
                 places[vm.name] = host
         return places
+
+    def _chosen(self, vm: Vm) -> int | None:
+        """The best host; not the one where its last start failed unless there is no other:
+        what made it fail (disks that the host cannot reach) may last."""
+        spread = self.sets.get(vm.set)
+        failed = self.chooser.ledger.index.get(vm.host) if vm.failures else None
+        if failed is not None:
+            other = self.chooser.choose(spread, vm.size, barred=(failed,))
+            if other is not None:
+                return other
+        return self.chooser.choose(spread, vm.size)
 
     def _tight(self, queue: Iterable[Vm]) -> Places:
         """Each where the least memory is left, one after another; counted."""
