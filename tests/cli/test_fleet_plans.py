@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from frota.cli.delivery.foresight import FleetForesight, fleets_of, foresee_flee
 from frota.cli.delivery.looking import Look, Looker, marks
 from frota.cli.savedplan import moved
 from frota.cli.terminal import Terminal
-from frota.controllers.clusterrecords import ROLLOUT
+from frota.controllers.clusterrecords import PUBLISHED, RELEASE, ROLLOUT, STATUS
+from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.delivery import Verdict
 from frota.model.deliveryplan import Action
 from frota.model.objects import Object, ObjectKey
@@ -24,9 +25,11 @@ from frota.planners.delivery import stamped
 from frota.ports.store import Write
 from frota.resources.documents import load
 from frota.store.memory import MemoryStore
+from frota.store.sqlite import SqliteStore
 from frota.twin import TwinClock, World
 from frota.twin.clusters import ClusterFleet, TwinClusters
 from tests.cli.conftest import EXAMPLE, ROOT, Frota
+from tests.cli.fleet_stage import conditions, declared, seen, step
 
 FILES = ROOT / "examples" / "by-environment"
 CHAT = ObjectKey("apps", "Deployment", "language-inference", "chat")
@@ -247,11 +250,72 @@ def test_files_of_both_kinds(empty: Frota) -> None:
     assert ended.code == 0
     assert [group["group"] for group in ended.data["groups"]] == ["plant-east"]
     (fleet,) = ended.data["fleets"]
-    assert [c["beyond"] for c in fleet["clusters"]] == ["it has no kubeconfig (provider twin)"] * 3
+    basis = "simulated; nothing was delivered yet"
+    assert [(c["looked"], c["basis"]) for c in fleet["clusters"]] == [(False, basis)] * 3
+    assert [c["counts"] for c in fleet["clusters"]] == [
+        {"create": c["wanted"]} for c in fleet["clusters"]
+    ]
     assert not empty.store.exists()
     told = empty("plan", str(FILES), str(EXAMPLE)).out
-    assert "dev: not looked at: it has no kubeconfig (provider twin); it would have" in told
+    assert f"dev: 44 to create; 0 of 44 objects unchanged, {basis}" in told
     assert "plant-east: 9 VMs would start" in told
+
+
+def test_simulated_clusters_are_held_against_what_they_were_given(empty: Frota) -> None:
+    declared(empty)
+    seen(empty, "dev")
+    step(empty)
+    seen(empty, "dev", settled=40)
+    files = sorted(FILES.iterdir())
+    again = empty("plan", *map(str, files), "--output", "json").data["fleets"][0]["clusters"]
+    assert [c["counts"] for c in again] == [{}, {"create": 44}, {"create": 44}]
+    assert again[0]["basis"] == ("simulated; as last delivered, 40 of 41 objects were as declared")
+    changed = empty.store.with_name("changed")
+    changed.mkdir()
+    for file in files:
+        text = file.read_text("utf-8").replace("max-model-len=2048", "max-model-len=1024")
+        (changed / file.name).write_text(text, "utf-8")
+    told = empty("plan", str(changed))
+    assert told.code == 0
+    assert "dev: 1 to change; 43 of 44 objects unchanged, simulated; as last" in told.out
+    assert '"--max-model-len=2048" -> "--max-model-len=1024"' in told.out
+    assert '+        - "--max-model-len=1024"' in empty("plan", str(changed), "--full").out
+
+
+def test_clusters_that_pull_are_held_against_what_was_published(empty: Frota) -> None:
+    folder = empty.store.with_name("pull")
+    folder.mkdir()
+    for path in FILES.iterdir():
+        text = path.read_text("utf-8").replace("provider: twin", "provider: twin\n  delivery: pull")
+        text = text.replace("  environments:", "  bundles: {store: file:///b}\n  environments:")
+        (folder / path.name).write_text(text, "utf-8")
+    assert empty("apply", str(folder)).code == 0
+    step(empty)
+    seen(empty, "dev")
+    step(empty)
+    empty.change(STATUS, "dev", lambda status: replace(status, conditions=()))
+
+    def plan(*words: str) -> Any:
+        ended = empty("plan", str(folder), "--output", "json", *words)
+        assert ended.code == 0, ended.err
+        return ended.data["fleets"][0]["clusters"][0]
+
+    assert plan()["basis"] == "nothing was published for it yet"
+    assert plan()["counts"] == {"create": 44}
+    content = empty.entry(RELEASE, "dev").value.digest
+    published = {"order": 0, "sequence": 3, "digest": "d" * 64, "content": content}
+    store = SqliteStore(empty.store)
+    store.commit([Write(PUBLISHED, "dev", published, 0)])
+    store.close()
+    assert plan()["counts"] == {}
+    assert plan()["basis"] == "as last published, number 0.3; not heard from its agent"
+    seen(empty, "dev", digest="")
+    assert plan()["basis"].endswith("its agent does not follow that yet")
+    seen(empty, "dev")
+    assert plan()["basis"].endswith("its agent says that it is so")
+    stuck = (ConditionType.SYNCED, Truth.FALSE, "Conflict", "helm holds .spec")
+    seen(empty, "dev", conditions=conditions(1.0, stuck))
+    assert plan()["basis"].endswith("its agent has not all of it (Conflict: helm holds .spec)")
 
 
 def test_a_stored_rollout_is_not_touched(stage: Stage) -> None:

@@ -23,6 +23,7 @@ STATUS = "ClusterStatus"
 ROLLOUT = "Rollout"
 PRUNE_APPROVAL = "PruneApproval"
 TAKE_OVER = "TakeOver"
+PUBLISHED = "Published"  # of a cluster that pulls: the last number, and what it was of
 
 
 def bundle_name(cluster: str, digest: str) -> str:

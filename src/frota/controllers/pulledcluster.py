@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from frota.controllers.clusterrecords import FLEET, STATUS, Wish, read_bundle, read_wish
+from frota.controllers.clusterrecords import (
+    FLEET,
+    PUBLISHED,
+    STATUS,
+    Wish,
+    read_bundle,
+    read_wish,
+)
 from frota.controllers.publishing import Published, agent_status, publish, tidy
 from frota.controllers.story import Story
 from frota.model.bundle import NOTHING, AgentStatus, Bundle, Position
@@ -22,7 +29,6 @@ from frota.ports.clock import Clock
 from frota.ports.store import Conflict, Store, Write
 from frota.runtime.result import Result
 
-PUBLISHED = "Published"
 _POLL_S = 5.0
 
 
@@ -47,6 +53,7 @@ class PulledClusterController:
         self._clock = clock
         self._bundle: Bundle | None = None
         self._published: Published | None = None
+        self._content = ""  # the digest of the released objects in it
         self._trouble = ""
 
     def reconcile(self) -> Result:
@@ -82,7 +89,7 @@ class PulledClusterController:
         self._published = publish(
             self._containers.bundles, bundle, Stamp(self._signer, now), self._known()
         )
-        self._bundle = bundle
+        self._bundle, self._content = bundle, wish.release.digest if wish.release else ""
         if self._published.changed:
             text = f"{len(bundle.objects)} objects as {self._published.position}"
             doubt = f"; the head was worth nothing: {self._published.doubt}"
@@ -112,7 +119,8 @@ class PulledClusterController:
         published = self._published
         order, sequence = published.position if published is not None else NOTHING
         digest = published.digest if published is not None else ""
-        value = {"order": order, "sequence": sequence, "digest": digest}
+        found = {"order": order, "sequence": sequence, "digest": digest}
+        value = {**found, "content": self._content}
         return Write(PUBLISHED, self._cluster, value, None)
 
     def _stored(self, write: Write) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from frota.app.members import KUBERNETES
+from frota.app.members import KUBERNETES, TWIN
 from frota.cli.changes import Change
 from frota.cli.delivery.progress import Course, course, groups
+from frota.cli.delivery.told import last_delivered, last_published
 from frota.cli.naming import CLUSTER, FLEET, JOB, SERVICE, TEAM, missing
 from frota.controllers.cluster import kinds_of
 from frota.controllers.clusterrecords import (
@@ -34,8 +35,9 @@ _COPIED = (RELEASE, ROLLOUT, STATUS, TAKE_OVER, PRUNE_APPROVAL, REVISION)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One cluster and what it would have in the end. ``beyond`` says why it cannot be looked
-    at from here; empty when it can."""
+    """One cluster and what it would have in the end. One that cannot be looked at from here
+    is held against ``before``, what it was told to have; ``basis`` says what that is worth.
+    ``beyond``: why there is nothing to hold it against."""
 
     cluster: str
     wave: str
@@ -43,6 +45,8 @@ class Target:
     wanted: Wanted
     kinds: frozenset[WatchedKind]
     beyond: str = ""
+    basis: str = ""
+    before: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +130,20 @@ def _target(cluster: str, digest: str, wave: str, stores: Sequence[Store]) -> Ta
         return None
     wanted = prepare(objects, wish.policy.membership)
     kinds = kinds_of(wanted.objects.values(), wish.status)
-    return Target(cluster, wave, wish, wanted, kinds, _beyond(stores[0], cluster, wish))
-
-
-def _beyond(store: Store, cluster: str, wish: Wish) -> str:
-    entry = store.get(CLUSTER, cluster)
-    spec = entry.value["spec"] if entry is not None else {}
-    if spec.get("delivery") == "pull":
-        return "its own agent applies it (delivery: pull)"
+    target = Target(cluster, wave, wish, wanted, kinds)
+    spec = stores[0].get(CLUSTER, cluster)
+    if spec is not None and spec.value["spec"].get("delivery") == "pull":
+        return _recorded(target, stores[1], *last_published(stores[1], cluster))
     driver = KUBERNETES if wish.address.kubeconfig else wish.provider
-    return "" if driver == KUBERNETES else f"it has no kubeconfig (provider {wish.provider})"
+    if driver == TWIN:
+        return _recorded(target, stores[1], *last_delivered(stores[1], cluster))
+    if driver == KUBERNETES:
+        return target
+    return replace(target, beyond=f"it has no kubeconfig (provider {wish.provider})")
+
+
+def _recorded(target: Target, store: Store, digest: str, basis: str) -> Target:
+    objects = read_bundle(store, target.cluster, digest) if digest else ()
+    if objects is None:
+        return replace(target, beyond=f"what it was told to have is not kept any more ({basis})")
+    return replace(target, basis=basis, before=prepare(objects, target.wish.policy.membership))

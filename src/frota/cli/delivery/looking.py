@@ -12,6 +12,7 @@ from frota.model.delivery import Change, ChangeResult, ClusterView, Delivery
 from frota.model.deliveryplan import Action, DeliveryPlan
 from frota.model.objects import Object, ObjectKey
 from frota.planners.delivery import mark, plan_delivery
+from frota.planners.delivery.recorded import plan_recorded
 
 _SILENT_S = 5.0  # a cluster that does not answer for so long holds nobody up
 _WAIT_S = 0.5
@@ -21,7 +22,8 @@ _WAIT_S = 0.5
 class Look:
     """What was found in one cluster. ``error``: why nothing could be planned, or not all of
     it asked; empty when all is known. ``unasked`` are changes that the API server could not
-    judge yet, since their namespace is not there."""
+    judge yet, since their namespace is not there. ``basis``: what it was held against, where it
+    was not looked at; empty where it was."""
 
     target: Target
     plan: DeliveryPlan | None = None
@@ -30,6 +32,7 @@ class Look:
     results: Mapping[ObjectKey, ChangeResult] = field(default_factory=dict)
     unasked: frozenset[ObjectKey] = frozenset()
     error: str = ""
+    basis: str = ""
 
 
 class Looker:
@@ -96,6 +99,15 @@ class Looker:
         delivery = Delivery(f"plan-{target.cluster}", target.cluster, (asked,), dry_run=True)
         self._asked[delivery.id] = look
         self._members.clusters.order(delivery)
+
+
+def recorded(target: Target) -> Look:
+    """What would change in a cluster that is not looked at, as far as is known."""
+    before, wish = target.before, target.wish
+    if before is None:
+        return Look(target)
+    plan = plan_recorded(target.cluster, before, target.wanted, wish.policy)
+    return Look(target, plan, live=before.objects, basis=target.basis)
 
 
 def unaskable(plan: DeliveryPlan) -> frozenset[ObjectKey]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from frota.cli.delivery import merged
 from frota.cli.delivery.foresight import FleetForesight
 from frota.cli.delivery.looking import Look
 from frota.cli.delivery.planview import Looks, after_of, counted, fields_of
 from frota.cli.delivery.progress import groups
 from frota.model.deliveryplan import Item
+from frota.planners.delivery.recorded import plain
 
 
 def data(sight: FleetForesight, looks: Looks, *, full: bool) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def _cluster(look: Look, *, full: bool) -> dict[str, Any]:
     return {
         "cluster": target.cluster,
         "wave": target.wave,
-        "looked": plan is not None and not plan.waits,
+        "looked": plan is not None and not plan.waits and not look.basis,
+        "basis": look.basis,
         "error": look.error or (plan.waits if plan is not None else ""),
         "beyond": target.beyond,
         "version": look.version,
@@ -79,8 +80,8 @@ def _object(item: Item, look: Look, *, full: bool) -> dict[str, Any]:
     }
     if full and item.change is not None:
         live, after = look.live.get(item.key), after_of(result) or item.change.desired
-        shown["before"] = _json(merged.plain(live)) if live is not None else None
-        shown["after"] = _json(merged.plain(after)) if after is not None else None
+        shown["before"] = _json(plain(live)) if live is not None else None
+        shown["after"] = _json(plain(after)) if after is not None else None
     return shown
 
 

@@ -10,7 +10,7 @@ from frota.app.outfit import MissingDriver
 from frota.cli.changes import Change
 from frota.cli.delivery import plandata, planview
 from frota.cli.delivery.foresight import FleetForesight, fleets_of, foresee_fleet
-from frota.cli.delivery.looking import Look, Looker, marks
+from frota.cli.delivery.looking import Look, Looker, marks, recorded
 from frota.cli.naming import CLUSTER, FLEET
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
@@ -65,8 +65,8 @@ def _looked(
     sights: Iterable[FleetForesight], clock: SystemClock, seconds: float
 ) -> dict[str, Look]:
     targets = [target for sight in sights for target in sight.targets]
-    looks = {target.cluster: Look(target) for target in targets if target.beyond}
-    near = [target for target in targets if not target.beyond]
+    looks = {t.cluster: recorded(t) for t in targets if t.beyond or t.before is not None}
+    near = [target for target in targets if target.cluster not in looks]
     if not near:
         return looks
     try:

@@ -16,6 +16,7 @@ from frota.cli.words import ago, plural
 from frota.model.delivery import ChangeResult, Verdict
 from frota.model.deliveryplan import Action, FieldDiff, Item
 from frota.model.objects import Object, ObjectKey
+from frota.planners.delivery.recorded import changed_fields
 
 _BAD = frozenset({Verdict.CONFLICT, Verdict.REFUSED, Verdict.FAILED, Verdict.UNKNOWN})
 _QUIET = frozenset({"Altered", "WrittenOnce", "PruneHeld"})
@@ -67,7 +68,8 @@ def _summary(look: Look) -> str:
         return f"{look.plan.waits}; it would have {wanted}"
     counts = counted(look)
     words = ", ".join(f"{count} to {action}" for action, count in counts.items())
-    settled = f"{len(look.plan.settled)} of {wanted} as declared"
+    as_it_is = f"unchanged, {look.basis}" if look.basis else "as declared"
+    settled = f"{len(look.plan.settled)} of {wanted} {as_it_is}"
     note = f"; {look.error}" if look.error else ""
     return f"{words or 'nothing to do'}; {settled}{note}"
 
@@ -86,7 +88,8 @@ def _show_held(look: Look, terminal: Terminal) -> None:
     why = "; ".join(held.reasons)
     text = f"the brake would hold {plural(len(held.keys), 'deletion')}: {why}"
     terminal.say(f"  {terminal.paint(printable(text), 'yellow')}")
-    terminal.say(f"  once it holds them: frota approve {look.target.cluster} {held.plan}")
+    command = f"approve {look.target.cluster} {held.plan}" if held.plan else "get clusters"
+    terminal.say(f"  once it holds them: frota {command}")
 
 
 def _show_items(look: Look, terminal: Terminal, *, full: bool) -> None:
@@ -170,7 +173,9 @@ def fields_of(item: Item, look: Look) -> tuple[FieldDiff, ...]:
     if item.diffs or item.action is Action.PRUNE:
         return item.diffs
     live, after = look.live.get(item.key), after_of(look.results.get(item.key))
-    return merged.fields(live, after) if live is not None and after is not None else ()
+    if live is None or after is None:
+        return ()
+    return tuple(changed_fields(live, after))
 
 
 def after_of(result: ChangeResult | None) -> Object | None:

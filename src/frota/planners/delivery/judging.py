@@ -145,7 +145,7 @@ def judge(case: Case, key: ObjectKey, live: Object | None) -> Judgement:
     if labels_of(live).get(MEMBERSHIP_LABEL) != case.policy.membership:
         return _foreign(pair, live)
     wanted, digest = case.wanted.objects[key], case.wanted.digests[key]
-    if annotations_of(wanted).get(APPLY) == ONCE:
+    if once(wanted):
         return _once(pair, live, digest)
     found = differences(wanted, digest, live)
     if found.none:
@@ -159,6 +159,11 @@ def judge(case: Case, key: ObjectKey, live: Object | None) -> Judgement:
         # like this, and sending it again would change nothing.
         return _altered(_Pair(case, key, live, diffs))
     return _drifted(_Pair(case, key, live, diffs, drifted=True))
+
+
+def once(wanted: Object) -> bool:
+    """Whether an object is written at its creation, and then left as it runs."""
+    return annotations_of(wanted).get(APPLY) == ONCE
 
 
 def _leaves(item: Object) -> bool:
