@@ -105,6 +105,19 @@ def test_a_lost_vm_found_running_is_taken_back_unless_started_anew() -> None:
     assert after(newer, [back], [view(back, running("v"))]).state is VmState.LOST
 
 
+@pytest.mark.parametrize("state", [VmState.LOST, VmState.UNPLACEABLE])
+@pytest.mark.parametrize(
+    ("place", "epoch", "found"), [("b", 1, True), ("c", 1, True), ("a", 1, False), ("c", 0, False)]
+)
+def test_given_up_for_lost_and_found(state: VmState, place: str, epoch: int, found: bool) -> None:
+    """On its host b, or on c, where its last move went; not a stale copy."""
+    lost = replace(RUNNING, state=state, transit="c")
+    views = [view(h, *([running("v", epoch)] if h.name == place else [])) for h in (A, B, C)]
+    result = after(lost, [A, B, C], views)
+    assert (result.state is VmState.RUNNING) is found
+    assert (result.host, result.transit) == ((place, "") if found else ("b", "c"))
+
+
 STARTING = replace(
     vm("v", "s"),
     state=VmState.STARTING,

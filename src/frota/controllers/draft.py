@@ -119,7 +119,7 @@ class Draft:
             host=operation.dst if starts else vm.host,
             epoch=operation.epoch if starts else vm.epoch,
             operation=operation,
-            transit=final or vm.transit,
+            transit="" if starts else final or vm.transit,
             reason="",
             cause_id=operation.cause_id,
         )

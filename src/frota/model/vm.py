@@ -68,7 +68,7 @@ class Vm:
     ``generation`` is the index of the set's configuration when the VM was admitted.
     ``order`` is unique and grows with admission, so that newest and oldest are defined.
     ``transit`` is the final host of a swap that goes by way of a third host; of a VM that
-    was missed after a move, the other end of that move.
+    was missed or lost after a move, the other end of that move.
     """
 
     name: str

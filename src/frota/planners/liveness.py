@@ -197,14 +197,15 @@ def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | 
 
 
 def _adopted_late(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm:
-    """A VM given up for lost that turns out to run still, not yet started elsewhere."""
-    host = snapshot.hosts.get(vm.host)
-    if host is None or host.state in _DEAD or not _Scene(snapshot, views).runs(vm, vm.host):
-        return vm
-    copy = views[vm.host].copies[vm.name]
-    if copy.epoch != vm.epoch:
-        return vm
-    return replace(vm, state=VmState.RUNNING, reason="found running after all")
+    """A VM given up for lost that turns out to run still, not yet started elsewhere: on its
+    host, or where its last move went."""
+    scene = _Scene(snapshot, views)
+    for name in (vm.host, vm.transit):
+        if name and not scene.dead(name) and scene.runs(vm, name):
+            if views[name].copies[vm.name].epoch == vm.epoch:
+                found = replace(vm, state=VmState.RUNNING, host=name, transit="")
+                return replace(found, reason="found running after all")
+    return vm
 
 
 def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
@@ -244,11 +245,11 @@ def _ended(vm: Vm, scene: _Scene) -> Vm:
     """The guest ended of itself: started again at once, but a guest that keeps ending soon
     after its start waits longer each time."""
     now, timers = scene.snapshot.now, scene.snapshot.policy.timers
-    why = f"its guest ended on host {vm.host}"
+    lost = replace(_lost(vm, f"its guest ended on host {vm.host}"), transit=vm.transit)
     if vm.started_at + timers.retry_most < now:
-        return replace(_lost(vm, why), failures=0)
+        return replace(lost, failures=0)
     wait = _wait(vm, scene) if vm.failures else 0.0
-    return replace(_lost(vm, why), failures=vm.failures + 1, retry_at=now + wait)
+    return replace(lost, failures=vm.failures + 1, retry_at=now + wait)
 
 
 def _wait(vm: Vm, scene: _Scene) -> float:
