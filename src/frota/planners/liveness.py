@@ -201,10 +201,10 @@ def _adopted_late(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> 
     host, or where its last move went."""
     scene = _Scene(snapshot, views)
     for name in (vm.host, vm.transit):
-        if name and not scene.dead(name) and scene.runs(vm, name):
-            if views[name].copies[vm.name].epoch == vm.epoch:
-                found = replace(vm, state=VmState.RUNNING, host=name, transit="")
-                return replace(found, reason="found running after all")
+        there = bool(name) and not scene.dead(name) and scene.runs(vm, name)
+        if there and views[name].copies[vm.name].epoch == vm.epoch:
+            found = replace(vm, state=VmState.RUNNING, host=name, transit="")
+            return replace(found, reason="found running after all")
     return vm
 
 
