@@ -22,6 +22,8 @@ class Asks:
 
     def pace(self, draft: Draft) -> None:
         """Leave in ``draft.probe`` and ``draft.kill`` only the hosts whose turn it is."""
+        if not (draft.probe or draft.kill or self._asked):
+            return
         draft.probe = self._due("probe", draft.probe, draft)
         draft.kill = self._due("kill", draft.kill, draft)
 

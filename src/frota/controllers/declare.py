@@ -17,6 +17,7 @@ from frota.model.vm import VmState
 from frota.planners.population import Population, Role, populate
 
 _NOTHING = Capacity(0, 0, 0)
+_JOINING = HostState.JOINING  # looking it up through its enum is slow
 _IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
 
 
@@ -83,8 +84,19 @@ def _tell_expansion(draft: Draft, name: str, joined: frozenset[str], gone: tuple
         draft.story.tell(Stage.DECISION, cause, subject, "DomainRemoved", text)
 
 
-def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
-    """Create, scale, replace and retire VMs and sets as the clusters ask."""
+def basis_of_population(draft: Draft) -> tuple[object, ...] | None:
+    """All that tells whether VMs and sets are as declared, while no set is being replaced; None
+    while hosts join, for then it is a matter of time too."""
+    if any(host.state is _JOINING for host in draft.hosts.values()):
+        return None
+    members = any(host.member for host in draft.hosts.values())
+    vms = [(v.set, v.wanted, v.priority, v.mobility, v.size) for v in draft.vms.values()]
+    return members, list(draft.clusters.values()), list(draft.sets.values()), vms
+
+
+def declare_population(draft: Draft, new_cause: Callable[[], str]) -> bool:
+    """Create, scale, replace and retire VMs and sets as the clusters ask. Whether there is
+    nothing to do for as long as ``basis_of_population`` stays the same."""
     roles = [role for cluster in draft.clusters.values() for role in roles_of(cluster)]
     if _still_gathering(draft):
         owners = {(spread.cluster, spread.role) for spread in draft.sets.values()}
@@ -93,10 +105,11 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
     order = max((vm.order for vm in draft.vms.values()), default=0) + 1
     found = populate(roles, snapshot, order)
     draft.waiting = found.waiting
+    as_declared = not (found.waiting or found.unwanted)  # the brake may keep what is unwanted
     causes = _Causes(draft, new_cause)
     _brake(draft, found, causes)
     if not (found.sets or found.vms or found.gone_sets or found.unwanted):
-        return
+        return as_declared
     draft.wake_at(draft.now)  # one change may call for the next
     _declare_sets(draft, found, causes)
     for vm in found.vms:
@@ -110,6 +123,7 @@ def declare_population(draft: Draft, new_cause: Callable[[], str]) -> None:
         draft.vms[name] = replace(draft.vms[name], wanted=False, cause_id=cause)
         text = "no longer wanted"
         draft.story.tell(Stage.DECISION, cause, f"VirtualMachine/{name}", "ScaledDown", text)
+    return False
 
 
 def _brake(draft: Draft, found: Population, causes: _Causes) -> None:

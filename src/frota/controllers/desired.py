@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from frota.model.availability import CONTROL_PLANE, Level
@@ -194,6 +195,7 @@ def desired_cluster(document: Document) -> ClusterSpec:
     )
 
 
+@lru_cache(maxsize=1024)
 def definition(cluster: ClusterSpec, role: RoleSpec, number: int, disks: str) -> Definition:
     """One VM as the hypervisor is to build it; ``disks`` is the group's shared directory.
 

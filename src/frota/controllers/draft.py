@@ -52,6 +52,7 @@ class Draft:
     begun: int = 0  # operations begun in this pass
     to_order: set[str] = field(default_factory=set)  # operations to hand to the hypervisor
     removed: list[str] = field(default_factory=list)  # hosts gone for good in this pass
+    _snapshot: Snapshot | None = None
     _grounds: Grounds | None = None
 
     @classmethod
@@ -79,8 +80,12 @@ class Draft:
         )
 
     def snapshot(self) -> Snapshot:
-        """What a planner may look at. Valid until the draft changes."""
-        return Snapshot(self.spec.name, self.now, self.hosts, self.sets, self.vms, self.spec.policy)
+        """What a planner may look at. It shows the draft as it is, even when that changes."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                self.spec.name, self.now, self.hosts, self.sets, self.vms, self.spec.policy
+            )
+        return self._snapshot
 
     def grounds(self) -> Grounds:
         """The snapshot counted out. Kept until ``begin`` changes the draft: to be used only

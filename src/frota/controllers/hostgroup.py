@@ -122,7 +122,10 @@ class HostGroupController:
         self._config = Same()
         self._spec: GroupSpec | None = None
         self._spec_of: Mapping[str, Any] | None = None
+        self._documents = Same()
         self._clusters: dict[str, tuple[Mapping[str, Any], ClusterSpec]] = {}
+        self._wanted: dict[str, ClusterSpec] = {}
+        self._populated: object = None  # see declare.basis_of_population
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreFull when the disk is full; nothing was done then."""
@@ -177,7 +180,10 @@ class HostGroupController:
             declare.expand_sets(draft)
         declare.adopt_domains(draft)
         declare.forget_idle(draft)
-        declare.declare_population(draft, self._new_id)
+        basis = declare.basis_of_population(draft)
+        if basis is None or basis != self._populated:
+            done = declare.declare_population(draft, self._new_id)
+            self._populated = basis if done else None
         moves.stop_unwanted(draft, self._new_id)
         moves.start_waiting(draft, self._new_id)
         started = draft.begun
@@ -199,6 +205,7 @@ class HostGroupController:
         """Look at everything again in the next pass, even if nothing seems to have changed."""
         self._quiet = Quiet()
         self._rest = Rest()
+        self._populated = None
 
     def _look(self, spec: GroupSpec) -> tuple[Mapping[str, HostView], tuple[object, ...]]:
         views = {host.name: self._hypervisor.view(host.name) for host in spec.hosts}
@@ -206,14 +213,15 @@ class HostGroupController:
 
     def _sight(self, views: Mapping[str, HostView]) -> tuple[object, ...]:
         """All that is seen of the world, to be compared with the last pass."""
-        seen = ((v.beating, v.incarnation, v.capacity, v.copies, v.error) for v in views.values())
-        verdicts = (
-            self._fence.verdict(host.name, host.incarnation)
-            for host in self._records.hosts.values()
-            if host.state in ASKED
-        )
-        leases = (self._fence.lease_problem(name) for name in views)
-        return (self._witness.sees(), *seen, *verdicts, *leases)
+        fence = self._fence
+        seen: list[object] = [self._witness.sees()]
+        for name, view in views.items():
+            seen += (view.beating, view.incarnation, view.capacity, view.copies, view.error)
+            seen.append(fence.lease_problem(name))
+        for host in self._records.hosts.values():
+            if host.state in ASKED:
+                seen.append(fence.verdict(host.name, host.incarnation))
+        return tuple(seen)
 
     def _read_spec(self) -> GroupSpec | None:
         document = self._records.document
@@ -225,13 +233,16 @@ class HostGroupController:
 
     def _read_clusters(self) -> dict[str, ClusterSpec]:
         documents = self._records.clusters
+        if self._documents.holds(documents.values()):
+            return self._wanted
         for name, document in documents.items():
             known = self._clusters.get(name)
             if known is None or known[0] is not document:
                 self._clusters[name] = (document, desired_cluster(document))
         for name in self._clusters.keys() - documents.keys():
             del self._clusters[name]
-        return {name: self._clusters[name][1] for name in sorted(self._clusters)}
+        self._wanted = {name: self._clusters[name][1] for name in sorted(self._clusters)}
+        return self._wanted
 
     def _attach(self, draft: Draft) -> bool:
         """Watch the hosts that are to be watched; whether anything changed."""

@@ -14,7 +14,7 @@ from frota.model.decision import Stage
 from frota.model.host import HostState
 from frota.model.plan import Plan, Refusal, Step
 from frota.model.policy import RebalanceMode
-from frota.model.vm import Operation, Verb, Vm, VmState
+from frota.model.vm import Operation, Verb, VmState
 from frota.planners.placement.drain import BLOCKED, plan_drain
 from frota.planners.placement.evenly import movable
 from frota.planners.placement.ledger import Ledger
@@ -32,6 +32,8 @@ NewId = Callable[[], str]
 _SILENT = frozenset({HostState.SUSPECT, HostState.ISOLATED, HostState.FENCING})
 _PASSING = frozenset({Blocker.COOLDOWN_OR_THROTTLE, Blocker.MOVE_FAILING})
 _STOPPABLE = frozenset({VmState.RUNNING, VmState.STOPPED})
+# Looking a member up through its enum is slow, and these are asked in every pass.
+_DRAINING, _LOST = HostState.DRAINING, VmState.LOST
 
 
 @dataclass(slots=True)
@@ -127,6 +129,8 @@ def _unplaceable(draft: Draft, refusal: Refusal) -> None:
 def stop_unwanted(draft: Draft, new_id: NewId) -> None:
     """Stop VMs that are no longer wanted, or that were halted by agreement."""
     for vm in list(draft.vms.values()):
+        if vm.wanted and not vm.halted:
+            continue  # as nearly all
         halting = vm.halted and vm.state is VmState.RUNNING
         leaving = not vm.wanted and vm.state in _STOPPABLE
         if (halting or leaving) and vm.operation is None and vm.retry_at <= draft.now:
@@ -139,13 +143,13 @@ def drain(draft: Draft, new_id: NewId) -> None:
     steps: tuple[Step, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     snapshot = draft.snapshot()
-    if any(host.state is HostState.DRAINING for host in draft.hosts.values()):
+    if any(host.state is _DRAINING for host in draft.hosts.values()):
         steps, refusals = plan_drain(snapshot, Ledger(snapshot))
     _unblock(draft, refusals)
     admitted, _ = admit(steps, snapshot, voluntary=False)
     for step in admitted:
         begin(draft, step, new_id, draft.hosts[step.src].cause_id)
-    draft.emptying = any(_leaving(vm) for vm in draft.vms.values())
+    draft.emptying = any(_leaving(op) for vm in draft.vms.values() if (op := vm.operation))
     for refusal in refusals:
         vm = draft.vms[refusal.subject]
         reason = f"{refusal.reason}: {refusal.message}"
@@ -157,16 +161,17 @@ def drain(draft: Draft, new_id: NewId) -> None:
             )
 
 
-def _leaving(vm: Vm) -> bool:
-    operation = vm.operation
-    return operation is not None and operation.verb in MOVES and not operation.voluntary
+def _leaving(operation: Operation) -> bool:
+    return operation.verb in MOVES and not operation.voluntary
 
 
 def _unblock(draft: Draft, refusals: Iterable[Refusal]) -> None:
     """VMs that nothing keeps from leaving any more, or that need not leave, say so no longer."""
     blocked = {refusal.subject for refusal in refusals}
     for vm in list(draft.vms.values()):
-        if vm.reason.startswith(BLOCKED) and vm.operation is None and vm.name not in blocked:
+        if not vm.reason or vm.operation is not None or vm.name in blocked:
+            continue
+        if vm.reason.startswith(BLOCKED):
             draft.vms[vm.name] = replace(vm, reason="")
 
 
@@ -175,7 +180,7 @@ def failover_pending(draft: Draft) -> bool:
     if draft.storm or any(host.state in _SILENT for host in draft.hosts.values()):
         return True
     return any(
-        vm.state is VmState.LOST
+        vm.state is _LOST
         or (vm.operation is not None and vm.operation.verb is Verb.START and vm.epoch > 1)
         for vm in draft.vms.values()
     )

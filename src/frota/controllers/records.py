@@ -158,7 +158,11 @@ class Records:
 
         ``document``, when given, replaces the HostGroup. Raises Conflict and StoreFull.
         """
-        writes = [write for kind in changed for write in self._differences(kind, changed[kind])]
+        writes: list[Write] = []
+        for kind, values in changed.items():
+            old = self.values[kind]
+            if len(old) != len(values) or not all(map(is_, old.values(), values.values())):
+                writes += self._differences(kind, values)  # nearly always nothing differs
         if document is not None:
             revision = self._revisions[(GROUP, self._group)]
             writes.append(Write(GROUP, self._group, document, revision))
@@ -171,13 +175,10 @@ class Records:
 
     def _differences(self, kind: str, values: Mapping[str, Any]) -> Iterator[Write]:
         old = self.values[kind]
-        if len(old) == len(values) and all(map(is_, old.values(), values.values())):
-            return  # nearly always, and asked in every pass
         for name, value in values.items():
             if old.get(name) is not value:
                 full = key(self._group, name)
                 yield Write(kind, full, value, self._revisions.get((kind, full), 0))
-        if len(old) > len(values) or old.keys() - values.keys():
-            for name in old.keys() - values.keys():
-                full = key(self._group, name)
-                yield Write(kind, full, None, self._revisions[(kind, full)])
+        for name in old.keys() - values.keys():
+            full = key(self._group, name)
+            yield Write(kind, full, None, self._revisions[(kind, full)])

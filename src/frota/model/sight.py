@@ -19,6 +19,10 @@ class CopyState(StrEnum):
     STOPPED = "stopped"  # defined, not running
 
 
+# A member found through its enum costs ten times the comparison; this is asked very often.
+_LIVE = frozenset({CopyState.RUNNING, CopyState.PAUSED, CopyState.OUTGOING})
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One copy of a VM on one host. ``operation`` is the id that made or moves it."""
@@ -31,7 +35,7 @@ class Copy:
     @property
     def live(self) -> bool:
         """Whether the guest runs, or may be running, in this copy."""
-        return self.state in (CopyState.RUNNING, CopyState.PAUSED, CopyState.OUTGOING)
+        return self.state in _LIVE
 
 
 @dataclass(frozen=True, slots=True)

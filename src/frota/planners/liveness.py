@@ -6,7 +6,7 @@ Lost only when its host is proved dead, or when its host answers and shows no co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -20,6 +20,7 @@ _UNSURE = frozenset({HostState.ISOLATED, HostState.FENCING})
 _DEAD = frozenset({HostState.DOWN, HostState.REMOVED})
 _RAN = frozenset({VmState.RUNNING, VmState.UNMONITORED})
 _WAITING = frozenset({VmState.LOST, VmState.UNPLACEABLE})
+_RUNNING = VmState.RUNNING  # looking it up through its enum is slow; this is asked often
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,14 @@ def settle(
     ends = {outcome.operation: outcome for outcome in outcomes}
     changed, gone, settled, overdue = [], [], [], []
     again_at = inf
-    for vm in snapshot.vms.values():
+    scene = _Scene(snapshot, views)
+    for vm in _not_at_ease(snapshot, views):
         operation = vm.operation
         if operation is None:
             new = _resting(vm, snapshot, views)
         else:
             end = ends.get(operation.id)
-            new = _operating(vm, operation, end, _Scene(snapshot, views))
+            new = _operating(vm, operation, end, scene)
             if end is not None and (new is None or new.operation is None):
                 settled.append(operation.id)
             elif new is vm:
@@ -113,6 +115,26 @@ def settle(
             if patient > snapshot.now:
                 again_at = min(again_at, patient)
     return Findings(tuple(changed), tuple(gone), tuple(settled), tuple(overdue), again_at)
+
+
+def _not_at_ease(snapshot: Snapshot, views: Mapping[str, HostView]) -> Iterator[Vm]:
+    """All VMs but those that simply run, where their record says: of them nothing is to be
+    said, and nearly all are so."""
+    well = {
+        name: view.copies
+        for name, view in views.items()
+        if view.beating
+        and (host := snapshot.hosts.get(name)) is not None
+        and view.incarnation == host.incarnation
+        and host.state not in _UNSURE
+        and host.state not in _DEAD
+    }
+    for vm in snapshot.vms.values():
+        if vm.state is _RUNNING and vm.operation is None and vm.missed_at is None:
+            copy = well[vm.host].get(vm.name) if vm.host in well else None
+            if copy is not None and copy.live:
+                continue
+        yield vm
 
 
 def _troubled(vm: Vm, snapshot: Snapshot) -> bool:

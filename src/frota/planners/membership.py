@@ -18,6 +18,11 @@ from frota.model.sight import FenceState, FenceVerdict, HostView
 S = HostState
 _WATCHED = frozenset({S.UP, S.RECOVERING, S.QUARANTINED, S.DRAINING})
 _SILENT = frozenset({S.SUSPECT, S.ISOLATED, S.FENCING})
+_SUSPECTS = _SILENT | _WATCHED
+# Looking a member up through its enum is slow, and each is asked for every host.
+_REMOVED, _DOWN, _MAINTENANCE, _JOINING = S.REMOVED, S.DOWN, S.MAINTENANCE, S.JOINING
+_ISOLATED, _FENCING, _DRAINING = S.ISOLATED, S.FENCING, S.DRAINING
+_RECOVERING, _QUARANTINED, _ACTIVE = S.RECOVERING, S.QUARANTINED, Intent.ACTIVE
 _NO_VERDICT = FenceVerdict(FenceState.IDLE)
 
 
@@ -56,8 +61,8 @@ class Judgement:
 def judge(hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: float) -> Judgement:
     """Judge every host of a group once (section E.3; storms as in E.7)."""
     storm = _storm(hosts, around, policy)
-    quarantined = sum(host.state is S.QUARANTINED for host in hosts.values())
-    schedulable = sum(host.schedulable for host in hosts.values())
+    states = [host.state for host in hosts.values()]
+    quarantined, schedulable = states.count(_QUARANTINED), states.count(S.UP)
     changed: list[Host] = []
     probe: list[str] = []
     kill: list[str] = []
@@ -66,11 +71,11 @@ def judge(hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: 
         new = court.judge(old)
         if new is not old:
             changed.append(new)
-            court.quarantined += (new.state is S.QUARANTINED) - (old.state is S.QUARANTINED)
+            court.quarantined += (new.state is _QUARANTINED) - (old.state is _QUARANTINED)
             court.schedulable += new.schedulable - old.schedulable
-        if new.state is S.ISOLATED:
+        if new.state is _ISOLATED:
             probe.append(name)
-        elif new.state is S.FENCING:
+        elif new.state is _FENCING:
             kill.append(name)
     again_at = now if changed else court.again_at
     return Judgement(tuple(changed), tuple(probe), tuple(kill), again_at, storm)
@@ -91,20 +96,20 @@ class _Court:
 
     def judge(self, host: Host) -> Host:
         state = host.state
-        if state is S.REMOVED:
+        if state is _REMOVED:
             return host
         view = self.around.views.get(host.name)
-        if state is S.DOWN:
+        if state is _DOWN:
             return self._down(host, view)
-        if state is S.MAINTENANCE:
+        if state is _MAINTENANCE:
             return self._maintenance(host, view)
         if view is None:
             return host
         if view.beating and host.incarnation and view.incarnation != host.incarnation:
-            if state is S.JOINING:
+            if state is _JOINING:
                 return replace(host, incarnation=view.incarnation)
             return self._dead(host, f"it started anew as {view.incarnation}")
-        if state is S.JOINING:
+        if state is _JOINING:
             return self._joining(host, view)
         if state in _SILENT:
             return self._silent(host, view)
@@ -188,13 +193,13 @@ class _Court:
         state = host.state
         if view.capacity is not None and view.capacity != host.capacity:
             host = replace(host, capacity=view.capacity)
-        if state is S.DRAINING:
+        if state is _DRAINING:
             return self._draining(host)
-        if host.intent is not Intent.ACTIVE:
+        if host.intent is not _ACTIVE:
             return self._to(host, S.DRAINING, "an operator asked for it")
-        if state is S.RECOVERING and self._at(host.since + self.policy.timers.hold):
+        if state is _RECOVERING and self._at(host.since + self.policy.timers.hold):
             return self._to(host, S.UP, f"healthy for {self.policy.timers.hold:g} s")
-        if state is S.QUARANTINED and (host.cleared or self._at(host.until)):
+        if state is _QUARANTINED and (host.cleared or self._at(host.until)):
             why = "an operator cleared it" if host.cleared else "quarantine served"
             return self._to(replace(host, cleared=False), S.RECOVERING, why)
         return host
@@ -304,9 +309,9 @@ def _storm(hosts: Mapping[str, Host], around: Surroundings, policy: Policy) -> s
 def _silent_hosts(hosts: Mapping[str, Host], around: Surroundings) -> Iterator[tuple[Host, float]]:
     for host in hosts.values():
         view = around.views.get(host.name)
-        if host.state not in _SILENT and host.state not in _WATCHED:
+        if view is None or view.beating or host.state not in _SUSPECTS:
             continue
-        if view is None or view.beating or host.declared_dead == host.incarnation != "":
+        if host.declared_dead == host.incarnation != "":
             continue
         verdict = around.verdicts.get(host.name, _NO_VERDICT)
         if verdict.state is not FenceState.PROVED and host.state in _SILENT:

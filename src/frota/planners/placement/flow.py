@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from frota.planners.placement.alone import alone
 from frota.planners.placement.descent import descend
 from frota.planners.placement.levels import LIMIT, passes
 from frota.planners.placement.network import Costs, Flow, Play, flow_of, play
@@ -31,6 +32,10 @@ def solve(problem: SpreadProblem, work: float = WORK, limit: int = LIMIT) -> Spr
     so; all it promises above still holds. ``limit`` bounds the size of numbers in one
     pass (``levels``); the answer does not depend on it.
     """
+    counts_alone = alone(problem)
+    if counts_alone is not None:
+        stays = counts_alone == problem.sets[0].current
+        return SpreadAnswer({}) if stays else SpreadAnswer({0: counts_alone}, in_play=1)
     data = arrays(problem)
     uneven_sets = uneven(data)
     held = np.zeros(data.sets, np.bool_)
