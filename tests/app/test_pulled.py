@@ -14,7 +14,7 @@ from frota.app import Application, Signing
 from frota.controllers.clusterrecords import ROLLOUT, STATUS, condition_of
 from frota.drivers.objects.directory import DirectoryBlobs
 from frota.drivers.objects.keys import new_signer
-from frota.model.bundle import ENVELOPE_MOST, AgentStatus, Progress
+from frota.model.bundle import ENVELOPE_MOST, AgentStatus
 from frota.model.clusterstatus import ConditionType
 from frota.model.rollout import Phase
 from frota.planners.agentstatus import write_status
@@ -26,6 +26,7 @@ from frota.ports.store import Write
 from frota.resources.documents import load
 from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
+from tests.pull.doubles import well
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "by-environment"
 _DEADLINE_S = 30.0
@@ -126,7 +127,7 @@ def test_it_is_published_and_done_when_its_agent_says_so(stage: Stage) -> None:
     assert (head.fleet, head.cluster, head.sequence) == ("acme", "dev", 1)
     assert eventually(lambda: stage.condition(ConditionType.REACHABLE) == "Unknown NeverHeard")
     assert stage.phase() is Phase.RUNNING
-    progress = Progress(f"1 {head.digest}", synced=True, healthy=True)
+    progress = well(f"1 {head.digest}")
     stage.say(order=head.order, sequence=head.sequence, digest=head.digest, progress=progress)
     assert eventually(lambda: stage.phase() is Phase.COMPLETED), stage.told
     assert stage.condition(ConditionType.SYNCED) == "True AsDeclared"

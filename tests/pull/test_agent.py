@@ -13,7 +13,7 @@ from frota.model.bundle import AgentStatus, Position, Refusal
 from frota.planners.bundles import Signer, TrustedKey
 from frota.planners.bundlestore import HEAD, bundle_key
 from frota.planners.publication import Stamp
-from tests.pull.doubles import MemoryAnchor, MemoryBlobs, Notes, bundle, config_map, signer
+from tests.pull.doubles import MemoryAnchor, MemoryBlobs, Notes, bundle, config_map, signer, well
 
 
 @dataclass
@@ -98,8 +98,7 @@ def test_what_is_published_arrives_and_is_told(world: World) -> None:
     assert world.names() == ["a", "b"]
     status = world.status()
     assert (status.position, status.refusal, status.trouble) == (Position(0, 2), "", "")
-    assert status.progress is not None
-    assert status.progress.synced
+    assert status.progress == well("0.2 " + status.digest)
     assert status.keys == (signer(1).public.id,)
     assert len([key for key in world.local.objects if key != HEAD]) == 1
 

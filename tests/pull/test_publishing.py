@@ -10,13 +10,13 @@ import pytest
 
 from frota.controllers.publishing import agent_status, publish, tidy
 from frota.drivers.objects.directory import DirectoryBlobs
-from frota.model.bundle import AgentStatus, Position, Progress
+from frota.model.bundle import AgentStatus, Position
 from frota.planners.agentstatus import write_status
 from frota.planners.bundles import opened, pack, seal, unpack
 from frota.planners.bundlestore import HEAD, bundle_key, places
 from frota.planners.publication import Stamp
 from frota.ports.blobs import BlobError, BlobTaken
-from tests.pull.doubles import MemoryBlobs, bundle, signer
+from tests.pull.doubles import MemoryBlobs, bundle, signer, well
 
 STAMP = Stamp(signer(1), 1_700_000_000)
 
@@ -150,7 +150,7 @@ def test_only_the_newest_bundles_are_kept() -> None:
     assert left == {digests[0], *digests[3:]}
 
 
-STATUS = AgentStatus("acme", "east", 5, "1", 0, 3, "d" * 64, Progress("r", synced=True))
+STATUS = AgentStatus("acme", "east", 5, "1", 0, 3, "d" * 64, well("r"))
 
 
 def test_what_an_agent_says() -> None:

@@ -20,16 +20,19 @@ import yaml
 from frota.compile.agent.deployment import AgentPod, agent_manifests
 from frota.compile.kubernetes.applyset import membership
 from frota.controllers.publishing import agent_status, publish
+from frota.controllers.pulledcluster import Containers
 from frota.drivers.devfleet.api import Api
 from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.objects.directory import DirectoryBlobs
 from frota.drivers.objects.keys import new_signer, public_text
 from frota.model.bundle import Bundle
+from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.objects import MEMBERSHIP_LABEL, Object
 from frota.planners.bundles import Signer
 from frota.planners.bundlestore import Places, places
 from frota.planners.delivery import prepare, stamped
 from frota.planners.publication import Stamp
+from tests.pull.hub import Hub, contents
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
 
 pytestmark = pytest.mark.fleet
@@ -94,6 +97,13 @@ def _running(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(10)
 
 
+def _words(folder: Path, store: str, signer: Signer) -> list[str]:
+    (folder / "keys.pem").write_text(public_text(signer.public))
+    words = ["--fleet", "acme", "--cluster", "east", "--bundles", store]
+    words += ["--trust", str(folder / "keys.pem"), "--state", str(folder / "state")]
+    return [*words, "--kubeconfig", str(folder / "kubeconfig")]
+
+
 def _published(found: Places, signer: Signer, *names: str) -> None:
     blobs = DirectoryBlobs(Path(found.bundles.name))
     publish(blobs, Bundle("acme", "east", _objects(*names)), Stamp(signer, 1))
@@ -115,15 +125,14 @@ def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> No
     api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
     _kubeconfig(cluster, tmp_path / "kubeconfig")
     signer, found = new_signer(tmp_path / "key"), places(store, "east")
-    (tmp_path / "keys.pem").write_text(public_text(signer.public))
-    words = ["--fleet", "acme", "--cluster", "east", "--bundles", store]
-    words += ["--trust", str(tmp_path / "keys.pem"), "--state", str(tmp_path / "state")]
-    words += ["--kubeconfig", str(tmp_path / "kubeconfig")]
+    words = _words(tmp_path, store, signer)
 
     def synced(sequence: int) -> bool:
         said = agent_status(DirectoryBlobs(Path(found.status.name)), "acme", "east")
         progress = said.progress if said else None
-        return bool(said and said.sequence == sequence and progress and progress.synced)
+        now = progress.condition(ConditionType.SYNCED) if progress else None
+        fits = said is not None and said.sequence == sequence
+        return bool(fits and now and now.status is Truth.TRUE)
 
     _published(found, signer, "a", "b")
     with _running(words, log):
@@ -140,3 +149,44 @@ def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> No
         assert _data(api, "a") == {"of": "a"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()[-3000:]
+
+
+def test_what_is_held_and_met_is_decided_by_a_person(cluster: Cluster, tmp_path: Path) -> None:
+    """With the agent's own rights: another manager's field is named and taken over, deletions
+    are held, approved and carried out."""
+    api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
+    _kubeconfig(cluster, tmp_path / "kubeconfig")
+    signer, found = new_signer(tmp_path / "key"), places(store, "east")
+    folders = Path(found.bundles.name), Path(found.status.name)
+    for folder in folders:
+        folder.mkdir(parents=True)
+    hub = Hub(Containers(*map(DirectoryBlobs, folders)), signer)
+    words = _words(tmp_path, store, signer)
+    maps = f"/api/v1/namespaces/{_SPACE}/configmaps"
+    foreign: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"of": "helm"}}
+    foreign["metadata"] = {"name": "a", "namespace": _SPACE}
+    api.call("PATCH", f"{maps}/a?fieldManager=helm", foreign, form=_APPLY).demand()
+    hub.release(contents("a", "b", "c", "d"))
+
+    def until(holds: Callable[[], bool]) -> None:
+        def look() -> bool:
+            hub.step()
+            return holds()
+
+        _until(look, log)
+
+    with _running(words, log):
+        until(lambda: hub.condition() == "False Conflict")
+        status = hub.status()
+        assert status is not None
+        assert any("held by helm" in problem for problem in status.problems), status.problems
+        hub.take_over(("", "ConfigMap", _SPACE, "a"))
+        until(lambda: hub.well)
+        assert _data(api, "a") == {"of": "a"}
+        hub.release(contents("a"))
+        until(lambda: hub.held is not None)
+        assert hub.held is not None
+        assert _data(api, "b") == {"of": "b"}
+        hub.approve(hub.held.approval)
+        until(lambda: hub.well and not hub.approvals)
+        assert _data(api, "b") is None

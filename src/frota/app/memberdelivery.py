@@ -16,11 +16,11 @@ from frota.controllers.clusterrecords import (
     PRUNE_APPROVAL,
     RELEASE,
     STATUS,
+    TAKE_OVER,
     approval_name,
     bundle_name,
 )
 from frota.model.bundle import Bundle, Progress
-from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.deliveryplan import PruneApproval
 from frota.model.release import ClusterStatus, Release
 from frota.ports.clusters import ClusterAddress
@@ -39,9 +39,7 @@ _DELIVERY: Mapping[str, Any] = {
 
 class MemberDelivery:
     """See ``ports.member.Reconciler``. ``store`` is the agent's own and outlives a restart:
-    it knows which kinds were ever delivered. ``Bundle.terms`` may have ``delivery`` (the
-    Fleet's ``spec.delivery``) and ``approved`` (a list of ``{plan, uids}``: deletions that a
-    person let go)."""
+    it knows which kinds were ever delivered."""
 
     def __init__(
         self, address: ClusterAddress, store: Store, members: Members, observer: Observer
@@ -71,16 +69,28 @@ class MemberDelivery:
                 self._revision = revision
                 self._deliverer.turning.wake(bundle.cluster)
             entry = self._store.get(STATUS, bundle.cluster)
+            status: ClusterStatus | None = entry.value if entry is not None else None
+            if status is not None and status.held is not None:
+                self._let_go(bundle, status.held.approval)
         except (StoreError, KeyError, TypeError, ValueError) as error:
-            return Progress(revision, synced=False, message=f"it cannot be handed over: {error}")
+            return Progress(revision, trouble=f"it cannot be handed over: {error}")
         if not self._deliverer.turning.alive:
-            return Progress(revision, synced=False, message="the controller ended; restart it")
-        return _progress(revision, self._digest, entry.value if entry is not None else None)
+            return Progress(revision, trouble="the controller ended; restart it")
+        return _progress(revision, self._digest, status)
 
     def close(self) -> None:
         """End the controller, and wait for it a while."""
         self._deliverer.turning.stop()
         self._deliverer.turning.join()
+
+    def _let_go(self, bundle: Bundle, held: PruneApproval) -> None:
+        """Take up the approval of what is held back now. It is by this cluster's own uids, so
+        it fits once, and nothing else, whatever was shown to the person who gave it."""
+        name = approval_name(bundle.cluster, held.plan)
+        given = held.plan in bundle.terms.get("approved", ())
+        if given and self._store.get(PRUNE_APPROVAL, name) is None:
+            self._store.commit([Write(PRUNE_APPROVAL, name, held, None)])
+            self._deliverer.turning.wake(bundle.cluster)
 
     def _writes(self, bundle: Bundle) -> Iterator[Write]:
         cluster = bundle.cluster
@@ -94,9 +104,8 @@ class MemberDelivery:
             if entry.name != name:
                 yield Write(BUNDLE, entry.name, None, None)
         yield Write(BUNDLE, name, {"objects": list(bundle.objects)}, None)
-        for given in bundle.terms.get("approved", ()):
-            approval = PruneApproval(given["plan"], frozenset(given["uids"]))
-            yield Write(PRUNE_APPROVAL, approval_name(cluster, approval.plan), approval, None)
+        given = [list(map(str, key)) for key in bundle.terms.get("takeOver", ())]
+        yield Write(TAKE_OVER, cluster, {"objects": given} if given else None, None)
         found = self._store.get(RELEASE, cluster)
         generation = found.value.generation + 1 if found is not None else 1
         release = Release(cluster, bundle.fleet, generation, self._digest, self._clock.now())
@@ -105,22 +114,14 @@ class MemberDelivery:
 
 def _progress(revision: str, digest: str, status: ClusterStatus | None) -> Progress:
     if status is None or status.digest != digest:
-        return Progress(revision, synced=False, message="it has not been looked at yet")
-    found = {condition.type: condition for condition in status.conditions}
-    synced, degraded = found.get(ConditionType.SYNCED), found.get(ConditionType.DEGRADED)
-    healthy = None
-    if degraded is not None and degraded.status is not Truth.UNKNOWN:
-        healthy = degraded.status is Truth.FALSE
-    said = [
-        f"{condition.reason}: {condition.message}"
-        for condition, well in ((synced, Truth.TRUE), (degraded, Truth.FALSE))
-        if condition is not None and condition.status is not well
-    ]
+        return Progress(revision, trouble="it has not been looked at yet")
     return Progress(
         revision,
-        synced=synced is not None and synced.status is Truth.TRUE,
-        healthy=healthy,
-        message="; ".join([*said, *status.problems[:3]]),
+        conditions=status.conditions,
+        settled=status.settled,
+        drifts=status.drifts,
+        problems=status.problems,
+        held=status.held,
     )
 
 

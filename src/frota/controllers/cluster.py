@@ -27,7 +27,7 @@ from frota.controllers.story import Story
 from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
 from frota.model.objects import Object, ObjectKey
-from frota.model.release import ClusterStatus, Drift, HeldPrune
+from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
 from frota.planners.delivery import Wanted, learn, plan_delivery, prepare, remember
 from frota.planners.delivery.conditions import Standing, cluster_conditions
 from frota.ports.clock import Clock
@@ -259,5 +259,5 @@ def _held(plan: DeliveryPlan) -> HeldPrune | None:
     held = plan.held
     if held is None:
         return None
-    names = tuple(str(key) for key in held.keys[:_SHOWN_MOST])
+    names = tuple(str(key) for key in held.keys[:HELD_MOST])
     return HeldPrune(held.approval, names, len(held.keys), held.reasons)

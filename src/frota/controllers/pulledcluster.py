@@ -7,29 +7,34 @@ It waits for the object store: run it in a thread that may wait.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from frota.controllers.clusterrecords import (
     FLEET,
+    PRUNE_APPROVAL,
     PUBLISHED,
     STATUS,
     Wish,
+    approval_name,
     read_bundle,
     read_wish,
 )
 from frota.controllers.publishing import Published, agent_status, publish, tidy
 from frota.controllers.story import Story
-from frota.model.bundle import NOTHING, AgentStatus, Bundle, Position
+from frota.model.bundle import NOTHING, AgentStatus, Bundle, Position, Progress
 from frota.model.decision import Stage
+from frota.model.objects import key_of
 from frota.model.release import ClusterStatus
 from frota.planners.bundles import Signer
 from frota.planners.publication import Stamp
-from frota.planners.pulled import holds, pulled_conditions
+from frota.planners.pulled import held_back, holds, looked, pulled_conditions, used_up
 from frota.ports.blobs import BlobError, Blobs
 from frota.ports.clock import Clock
 from frota.ports.store import Conflict, Store, Write
 from frota.runtime.result import Result
 
 _POLL_S = 5.0
+_TELL_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class PulledClusterController:
         self._published: Published | None = None
         self._content = ""  # the digest of the released objects in it
         self._trouble = ""
+        self._told, self._told_at = "", -inf
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreError; what the object store does is told, and tried again."""
@@ -71,7 +77,10 @@ class PulledClusterController:
         except (BlobError, ValueError) as error:
             self._say_trouble(story, str(error))
         writes = [self._known_write()] if self._published is not None else []
-        status = self._status(wish, said, now)
+        progress = looked(said, self._published.digest if self._published is not None else "")
+        writes += self._used_up(wish, progress)
+        status = self._status(wish, said, progress, now)
+        self._tell_held(story, status, now)
         if status != wish.status:
             writes.append(Write(STATUS, self._cluster, status, wish.status_revision))
         writes = [item for item in writes if not self._stored(item)]
@@ -84,7 +93,7 @@ class PulledClusterController:
 
     def _publish(self, wish: Wish, story: Story, now: int) -> None:
         bundle = self._wanted(wish)
-        if bundle is None or bundle == self._bundle:
+        if bundle is None or _says(self._bundle, bundle):
             return
         self._published = publish(
             self._containers.bundles, bundle, Stamp(self._signer, now), self._known()
@@ -105,8 +114,12 @@ class PulledClusterController:
         fleet = self._store.get(FLEET, wish.fleet)
         if objects is None or fleet is None:
             return None
-        approved = [{"plan": item.plan, "uids": sorted(item.uids)} for item in wish.policy.approved]
-        terms = {"delivery": fleet.value["spec"]["delivery"], "approved": approved}
+        keys = {key_of(item) for item in objects}
+        terms = {
+            "delivery": fleet.value["spec"]["delivery"],
+            "approved": sorted(item.plan for item in wish.policy.approved),
+            "takeOver": [list(key) for key in sorted(wish.policy.take_over & keys)],
+        }
         return Bundle(wish.fleet, self._cluster, objects, terms)
 
     def _known(self) -> Position:
@@ -127,29 +140,64 @@ class PulledClusterController:
         entry = self._store.get(write.kind, write.name)
         return entry is not None and entry.value == write.value
 
-    def _status(self, wish: Wish, said: AgentStatus | None, now: float) -> ClusterStatus:
+    def _used_up(self, wish: Wish, progress: Progress | None) -> list[Write]:
+        """Approvals that the agent was given, and does not wait for any more."""
+        given = self._bundle.terms["approved"] if self._bundle is not None else ()
+        return [
+            Write(PRUNE_APPROVAL, approval_name(self._cluster, approval.plan), None, None)
+            for approval in wish.policy.approved
+            if approval.plan in given and used_up(progress, approval)
+        ]
+
+    def _status(
+        self, wish: Wish, said: AgentStatus | None, progress: Progress | None, now: float
+    ) -> ClusterStatus:
         release, old = wish.release, wish.status
+        if self._trouble and old is not None:  # the store is silent, not the cluster
+            return replace(old, problems=(self._trouble,))
         digest = self._published.digest if self._published is not None else ""
         generation = release.generation if release is not None else 0
         before = old.conditions if old is not None else ()
-        conditions = pulled_conditions(said, digest, before, now, generation)
-        wanted = len(self._bundle.objects) if self._bundle is not None else 0
-        if self._trouble and old is not None:  # the store is silent, not the cluster
-            return replace(old, problems=(self._trouble,))
+        names = {str(key_of(item)) for item in self._bundle.objects} if self._bundle else set()
+        held, doubt = held_back(progress, self._cluster, wish.policy.membership, names)
+        told = progress.problems if progress is not None else ()
         return ClusterStatus(
             cluster=self._cluster,
             fleet=wish.fleet,
             generation=generation,
             digest=release.digest if release is not None and holds(said, digest) else "",
-            conditions=conditions,
-            wanted=wanted,
-            settled=wanted if said is not None and said.progress and said.progress.synced else 0,
+            conditions=pulled_conditions(said, digest, before, now, generation),
+            wanted=len(names),
+            settled=min(progress.settled, len(names)) if progress is not None else 0,
             version=said.version if said is not None else "",
-            problems=(self._trouble,) if self._trouble else (),
+            drifts=progress.drifts if progress is not None else (),
+            problems=(*filter(None, (self._trouble, doubt)), *told),
+            held=held,
         )
+
+    def _tell_held(self, story: Story, status: ClusterStatus, now: float) -> None:
+        """Journal what waits for a person; seldom, for whoever writes the status chooses it."""
+        held = status.held
+        if held is None or held.approval.plan == self._told or now < self._told_at + _TELL_S:
+            return
+        self._told, self._told_at = held.approval.plan, now
+        text = (
+            f"its agent holds {held.count} deletions, which wait for an approval: "
+            f"{'; '.join(held.reasons)}. To go on: frota approve {self._cluster} {self._told}"
+        )
+        story.tell(Stage.DECISION, "", f"Cluster/{self._cluster}", "PruneHeld", text)
 
     def _say_trouble(self, story: Story, text: str) -> None:
         if text != self._trouble:
             self._trouble = text
             subject = f"Cluster/{self._cluster}"
             story.tell(Stage.OUTCOME, "", subject, "StoreTrouble", text)
+
+
+def _says(published: Bundle | None, bundle: Bundle) -> bool:
+    """Whether what was published says this. An approval that was used up may stay in it: it
+    fits nothing any more."""
+    if published is None or published.objects != bundle.objects:
+        return False
+    old, new = dict(published.terms), dict(bundle.terms)
+    return set(new.pop("approved")) <= set(old.pop("approved")) and old == new

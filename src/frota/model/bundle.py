@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from frota.model.clusterstatus import ClusterCondition, ConditionType
 from frota.model.objects import Object
+from frota.model.release import Drift, HeldPrune
 
 # Bounds of what is read from an object store, in bytes.
 ENVELOPE_MOST = 16 * 1024
 BUNDLE_MOST = 64 * 1024 * 1024
-STATUS_MOST = 64 * 1024
+STATUS_MOST = 1024 * 1024
 OBJECTS_MOST = 100_000
 REASON_MOST = 500  # characters
 NUMBER_MOST = 2**53 - 1  # what every reader of JSON keeps exactly
@@ -41,8 +43,9 @@ class Bundle:
     """All objects of one cluster. Its text is canonical, so that the same objects have the
     same digest whoever compiled them, in whatever order.
 
-    ``terms`` is plain JSON for who applies them: how the fleet wants it done (its
-    ``spec.delivery``), and what people approved.
+    ``terms`` is plain JSON for who applies them: ``delivery``, how the fleet wants it done
+    (its ``spec.delivery``); ``approved``, the hashes of held deletions that people let go;
+    ``takeOver``, the keys of objects that people gave to Frota.
     """
 
     fleet: str
@@ -105,13 +108,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a reconciler has made of the revision that was handed to it. ``synced``: every
-    object is as delivered; ``healthy``: they also work, None when not known yet."""
+    """What a reconciler has made of the revision that was handed to it, as in a ClusterStatus.
+    Without ``conditions`` it was not looked at yet, and ``trouble`` says why. ``held`` has
+    every object and uid, or, where there are too many, no uid: it cannot be approved then."""
 
     revision: str
-    synced: bool
-    healthy: bool | None = None
-    message: str = ""
+    conditions: tuple[ClusterCondition, ...] = ()
+    settled: int = 0
+    drifts: tuple[Drift, ...] = ()
+    problems: tuple[str, ...] = ()
+    held: HeldPrune | None = None
+    trouble: str = ""
+
+    def condition(self, kind: ConditionType) -> ClusterCondition | None:
+        """One condition, by type."""
+        return next((found for found in self.conditions if found.type is kind), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,15 @@ class Release:
     since: float
 
 
+HELD_MOST = 1000  # objects that are named
+
+
 @dataclass(frozen=True, slots=True)
 class HeldPrune:
     """Deletions in one cluster that wait for an approval."""
 
     approval: PruneApproval
-    objects: tuple[str, ...]  # the first of them, for people
+    objects: tuple[str, ...]  # the first ``HELD_MOST`` of them, for people
     count: int
     reasons: tuple[str, ...]
 

@@ -6,10 +6,13 @@ lost harms no other by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
-from frota.model.bundle import AgentStatus
+from frota.model.bundle import AgentStatus, Progress
 from frota.model.clusterstatus import ClusterCondition, ConditionType, Truth
+from frota.model.deliveryplan import PruneApproval
+from frota.model.release import HELD_MOST, HeldPrune
+from frota.planners.delivery.pruning import held_name
 
 TELLS_EVERY_S = 60.0  # an agent says at least this often that it is there
 UNKNOWN_AFTER = 1.5  # times that
@@ -41,25 +44,64 @@ def holds(said: AgentStatus | None, digest: str) -> bool:
     return said is not None and bool(digest) and said.digest == digest
 
 
+def looked(said: AgentStatus | None, digest: str) -> Progress | None:
+    """What the agent made of the bundle that was published; None before it looked at it."""
+    progress = said.progress if said is not None and holds(said, digest) else None
+    fits = progress is not None and progress.conditions and progress.revision.endswith(digest)
+    return progress if fits else None
+
+
+def held_back(
+    progress: Progress | None, cluster: str, membership: str, wanted: Container[str]
+) -> tuple[HeldPrune | None, str]:
+    """The deletions that an agent holds back, and why they cannot be approved from here.
+
+    The hash of an approval is taken anew over the names that a person is shown. The agent takes
+    its own over what it holds: so an approval that was given for other names fits nothing.
+    ``wanted`` are the names in the bundle: those cannot be deletions of it.
+    """
+    held = progress.held if progress is not None else None
+    synced = progress.condition(ConditionType.SYNCED) if progress is not None else None
+    if held is None or synced is None or synced.reason != "PruneHeld":
+        return None, ""
+    uids = held.approval.uids
+    if held.count > HELD_MOST:
+        most = f"more than {HELD_MOST} cannot be approved at once"
+        return None, f"{held.count} deletions are held: {most}; declare a part of it again"
+    found = held_name(cluster, membership, held.objects, uids)
+    if found != held.approval.plan or any(name in wanted for name in held.objects):
+        return None, "what its agent says of held deletions does not fit together"
+    return held, ""
+
+
+def used_up(progress: Progress | None, approval: PruneApproval) -> bool:
+    """Whether an approval that the agent was given is not waited for any more."""
+    synced = progress.condition(ConditionType.SYNCED) if progress is not None else None
+    if progress is None or synced is None or synced.status is Truth.UNKNOWN:
+        return False
+    return progress.held is None or progress.held.approval.plan != approval.plan
+
+
 def _say(said: AgentStatus | None, digest: str, now: float) -> dict[ConditionType, _Said]:
     reach = _reachable(said, now)
     blind: _Said = (Truth.UNKNOWN, "NotHeard", reach[2])
-    if said is None or reach[0] is Truth.FALSE:
-        synced = degraded = blind
-    else:
-        synced, degraded = _synced(said, digest), _degraded(said, digest)
     stale = reach[0] is not Truth.TRUE
-    return {
+    found = {
         ConditionType.REACHABLE: reach,
-        ConditionType.SYNCED: synced,
-        ConditionType.DRIFTED: (Truth.UNKNOWN, "NotTold", "its agent puts drift right itself"),
-        ConditionType.DEGRADED: degraded,
         ConditionType.STALE: (
             (Truth.TRUE, "NotHeard", "what is shown is what was heard last")
             if stale
             else (Truth.FALSE, "UpToDate", "")
         ),
     }
+    heard = said is not None and reach[0] is not Truth.FALSE
+    progress = looked(said, digest) if heard else None
+    for kind in (ConditionType.SYNCED, ConditionType.DRIFTED, ConditionType.DEGRADED):
+        told = progress.condition(kind) if progress is not None else None
+        found[kind] = (told.status, told.reason, told.message) if told is not None else blind
+    if said is not None and heard and (said.refusal or progress is None):
+        found[ConditionType.SYNCED] = _waiting(said)
+    return found
 
 
 def _reachable(said: AgentStatus | None, now: float) -> _Said:
@@ -70,24 +112,15 @@ def _reachable(said: AgentStatus | None, now: float) -> _Said:
         return Truth.FALSE, "Unreachable", f"its agent was last heard {silent:.0f} s ago"
     if silent >= UNKNOWN_AFTER * TELLS_EVERY_S:
         return Truth.UNKNOWN, "Suspect", "its agent is late"
+    own = said.progress.condition(ConditionType.REACHABLE) if said.progress is not None else None
+    if own is not None and own.status is not Truth.TRUE:
+        return own.status, own.reason, f"its agent sees no answer: {own.message}"
     return Truth.TRUE, "Heard", ""
 
 
-def _synced(said: AgentStatus, digest: str) -> _Said:
+def _waiting(said: AgentStatus) -> _Said:
+    """Nothing is known of the bundle that was published, since it is not followed yet."""
     if said.refusal:
         return Truth.FALSE, "BundleRefused", f"{said.refusal}: {said.refused}"
-    progress = said.progress
-    if said.digest != digest or progress is None:
-        return Truth.FALSE, "Progressing", said.trouble or "it has not fetched the newest yet"
-    if progress.synced:
-        return Truth.TRUE, "AsDeclared", ""
-    return Truth.FALSE, "Progressing", progress.message
-
-
-def _degraded(said: AgentStatus, digest: str) -> _Said:
-    progress = said.progress
-    if said.digest != digest or progress is None or progress.healthy is None:
-        return Truth.UNKNOWN, "NotHeard", "it has not said how the newest does"
-    if progress.healthy:
-        return Truth.FALSE, "AllHealthy", ""
-    return Truth.TRUE, "ObjectsFailed", progress.message
+    trouble = said.trouble or (said.progress.trouble if said.progress is not None else "")
+    return Truth.FALSE, "Progressing", trouble or "it has not fetched the newest yet"

@@ -28,7 +28,7 @@ class FileCluster:
             names = [item["metadata"]["name"] for item in bundle.objects]
             with self._file.open("a") as file:
                 file.write(json.dumps([revision.partition(" ")[0], names]) + "\n")
-        return Progress(revision, synced=True)
+        return Progress(revision)
 
 
 class NoAnchor:

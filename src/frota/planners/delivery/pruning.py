@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -130,6 +130,10 @@ def _precious(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:
 
 
 def _name(case: Case, going: Mapping[ObjectKey, Object]) -> str:
-    """The hash that an approval names: these objects, by uid, in this cluster."""
-    rows = sorted((str(key), uid_of(item)) for key, item in going.items())
-    return digest([case.view.cluster, case.policy.membership, rows])
+    names, uids = map(str, going), map(uid_of, going.values())
+    return held_name(case.view.cluster, case.policy.membership, names, uids)
+
+
+def held_name(cluster: str, membership: str, names: Iterable[str], uids: Iterable[str]) -> str:
+    """The hash that an approval names: these objects, by name and uid, in this cluster."""
+    return digest([cluster, membership, sorted(names), sorted(uids)])
