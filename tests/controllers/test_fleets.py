@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from frota.resources.documents import load
 from frota.store.memory import MemoryStore
 from frota.twin import TwinClock, World
 from frota.twin.clusters import ClusterFleet, TwinClusters
+from frota.twin.objectives import TwinObjectives
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "by-environment"
 MEMBERS = ("dev", "staging", "prod")
@@ -62,6 +64,7 @@ class Stage:
         self.store = MemoryStore()
         self.clock = TwinClock(self.world)
         self.rng = random.Random(3)
+        self.meters = TwinObjectives(self.clock)
         self.clusters: TwinClusters | None = None
         self.restart()
         self.apply(documents())
@@ -71,7 +74,7 @@ class Stage:
         if self.clusters is not None:
             self.clusters.close()
         self.clusters = TwinClusters(self.members, self.clock)
-        self.fleet = FleetController("acme", store=self.store, clock=self.clock)
+        self.fleet = FleetController("acme", store=self.store, clock=self.clock, meters=self.meters)
         self.controllers = [
             ClusterController(
                 name,
@@ -124,6 +127,10 @@ class Stage:
     def has(self, cluster: str, key: ObjectKey) -> bool:
         return key in self.members.members[cluster].server.objects
 
+    def said(self, subject: str) -> str:
+        lines = [e.message for e in self.store.journal(last=10_000) if e.subject == subject]
+        return lines[-1] if lines else ""
+
     def reasons(self) -> list[str]:
         return [line.reason for line in self.store.journal(last=10_000)]
 
@@ -150,6 +157,26 @@ def test_a_change_goes_from_stage_to_stage(stage: Stage) -> None:
         assert stage.condition(cluster, ConditionType.SYNCED) == "True AsDeclared"
         assert stage.condition(cluster, ConditionType.DEGRADED) == "False AllHealthy"
         assert stage.status(cluster).settled == stage.status(cluster).wanted > 40
+
+
+def test_a_wave_waits_until_its_services_keep_their_objectives(stage: Stage) -> None:
+    items = documents()
+    for item in items:
+        if item["kind"] == "Cluster":
+            item["spec"]["telemetry"] = {"prometheus": {"url": "https://metrics.example"}}
+    stage.apply(items)
+    chat = ("language-inference", "chat")
+    stage.step(120)
+    assert "nothing is recorded of language-inference/chat" in stage.said("Wave/dev/1")
+    stage.meters.rates["dev"] = {chat: 1.5}
+    stage.step(20)
+    assert stage.status("dev").settled == stage.status("dev").wanted
+    assert not stage.has("staging", CHAT)
+    stage.meters.rates["dev"] = {chat: 0.5}
+    stage.meters.rates["staging"] = stage.meters.rates["prod"] = {chat: nan}  # nobody asks
+    stage.until(Phase.COMPLETED)
+    stage.step()
+    assert stage.meters.measured("dev").at == -inf, "a rollout that is over asks nobody"
 
 
 def test_at_rest_nothing_is_written_and_nobody_looks_at_once(stage: Stage) -> None:

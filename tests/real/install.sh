@@ -6,8 +6,8 @@
 # No system service is started or left enabled by it: the lab (tests/real/lab) runs its
 # own daemons in its own namespaces. Running it again does nothing. `--check` only says
 # what is missing (exit 1). FROTA_LAB_CACHE is where the guest kernel is unpacked
-# (default /var/cache/frota-lab); the kernel package itself is not installed, so no boot
-# loader or initramfs of this machine is touched.
+# (default /var/cache/frota-lab), and Prometheus; neither package itself is installed, so no
+# boot loader or initramfs of this machine is touched, and no service of it is made.
 set -eu
 
 CACHE=${FROTA_LAB_CACHE:-/var/cache/frota-lab}
@@ -109,7 +109,29 @@ packages() {
     disable_services $came
 }
 
-# The newest cloud kernel's package, unpacked aside.
+# A package's files, aside: unpack PACKAGE DIRECTORY.
+unpack() {
+    say "unpacking $1 into $2"
+    work=$(mktemp -d "${TMPDIR:-/tmp}/frota-unpack.XXXXXX")
+    chmod 755 "$work"
+    (cd "$work" && quietly $APT -o APT::Sandbox::User=root download "$1")
+    quietly dpkg-deb -x "$work"/*.deb "$work/tree"
+    mkdir -p "$CACHE"
+    rm -rf "$2"
+    mv "$work/tree" "$2"
+    rm -rf "$work"
+}
+
+prometheus() {
+    if [ -x "$CACHE/prometheus/usr/bin/prometheus" ]; then
+        say "Prometheus is there: $CACHE/prometheus"
+        return
+    fi
+    lists
+    unpack prometheus "$CACHE/prometheus"
+}
+
+# The newest cloud kernel's package.
 kernel() {
     if [ -n "$(find "$CACHE/kernel" -path '*/boot/vmlinuz-*' 2>/dev/null)" ]; then
         say "guest kernel is there: $CACHE/kernel"
@@ -119,15 +141,7 @@ kernel() {
     package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
         sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
     [ -n "$package" ] || fail "no linux-image-cloud-amd64 in apt's lists; a Debian release for amd64 has it"
-    say "unpacking the guest kernel $package into $CACHE/kernel"
-    work=$(mktemp -d "${TMPDIR:-/tmp}/frota-kernel.XXXXXX")
-    chmod 755 "$work"
-    (cd "$work" && quietly $APT -o APT::Sandbox::User=root download "$package")
-    quietly dpkg-deb -x "$work"/*.deb "$work/tree"
-    mkdir -p "$CACHE"
-    rm -rf "$CACHE/kernel"
-    mv "$work/tree" "$CACHE/kernel"
-    rm -rf "$work"
+    unpack "$package" "$CACHE/kernel"
 }
 
 [ "$(uname -m)" = x86_64 ] || fail "the lab runs on x86_64 only; this machine is $(uname -m)"
@@ -136,6 +150,7 @@ if [ "${1:-}" = --check ]; then
     lacking=$(missing)
     [ -z "$lacking" ] || fail "missing: $(echo $lacking); run tests/real/install.sh as root"
     [ -d "$CACHE/kernel/boot" ] || fail "missing: the guest kernel in $CACHE/kernel; run tests/real/install.sh as root"
+    [ -d "$CACHE/prometheus" ] || fail "missing: Prometheus in $CACHE/prometheus; run tests/real/install.sh as root"
     say "nothing is missing"
     exit 0
 fi
@@ -143,5 +158,6 @@ fi
 LOG=$(mktemp "${TMPDIR:-/tmp}/frota-install.XXXXXX")
 packages
 kernel
+prometheus
 rm -f "$LOG"
 say "done"

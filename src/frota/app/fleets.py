@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from frota.app.deliverer import Deliverer
 from frota.app.faster import FasterAlarm, FasterClock
 from frota.app.members import KUBERNETES, members_of
+from frota.app.meters import Meters
 from frota.app.outfit import MissingDriver
 from frota.app.signing import Signing
 from frota.app.turning import Turning
@@ -63,6 +64,7 @@ class Fleets:
         self._signing = signing
         self._publisher: Publisher | None = None
         self._leases = Leases(store, self._clock, holder, alone=True)
+        self._meters = Meters(self._clock)
         self._controllers: dict[str, FleetController] = {}
         self._deliverers: dict[str, Deliverer] = {}
         self._alarm = FasterAlarm(PipeAlarm(), speed)
@@ -186,11 +188,14 @@ class Fleets:
         lease = f"fleet/{fleet}"
         standing = self._leases.ensure(lease)
         if not standing.held:
-            self._controllers.pop(fleet, None)
+            if fleet in self._controllers:
+                self._controllers.pop(fleet).close()
             return Result(standing.again_at)
         controller = self._controllers.get(fleet)
         if controller is None:
-            controller = FleetController(fleet, store=self._store, clock=self._clock)
+            controller = FleetController(
+                fleet, store=self._store, clock=self._clock, meters=self._meters
+            )
             self._controllers[fleet] = controller
         again_at = controller.reconcile().again_at
         if again_at is None:  # deleted
@@ -202,6 +207,7 @@ class Fleets:
     def _finish(self) -> None:
         for fleet in self._controllers:
             self._release(f"fleet/{fleet}")
+        self._meters.close()
         self._alarm.close()
 
     def _release(self, lease: str) -> None:

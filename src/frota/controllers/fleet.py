@@ -7,11 +7,11 @@ tell the clusters' own controllers. A killed controller goes on from the stored 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from frota.compile.kubernetes import compile_fleet, membership
+from frota.compile.kubernetes import compile_site, membership, objectives, sites
 from frota.controllers.clusterrecords import (
     BUNDLE,
     CLUSTER,
@@ -24,18 +24,21 @@ from frota.controllers.fleetrecords import (
     REVISION,
     FleetRecords,
     kept,
+    meters_of,
     revision_name,
     shape_of,
 )
 from frota.controllers.story import Story
 from frota.model.decision import Stage
+from frota.model.objectives import ServiceKey
 from frota.model.objects import Object
 from frota.model.release import Release
-from frota.model.rollout import Advance, Phase, Rollout, RolloutFleet
+from frota.model.rollout import Advance, ClusterState, Phase, Rollout, RolloutFleet
 from frota.planners.delivery import prepare
 from frota.planners.delivery.wanted import digest
-from frota.planners.rollout import advance, begin
+from frota.planners.rollout import advance, begin, burn
 from frota.ports.clock import Clock
+from frota.ports.objectives import MeterAddress, Objectives
 from frota.ports.store import Conflict, Entry, Store, Write
 from frota.runtime.result import Result
 
@@ -44,22 +47,30 @@ _REVISIONS_MOST = 10  # kept to go back to
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """The documents of a fleet, compiled. ``contents`` are the objects of each cluster."""
+    """The documents of a fleet, compiled. ``contents`` are the objects of each cluster,
+    ``promised`` its services with objectives, ``meters`` where those are measured."""
 
     shape: RolloutFleet
     revision: str
     digests: Mapping[str, str]
     contents: Mapping[str, tuple[Object, ...]]
+    promised: Mapping[str, frozenset[ServiceKey]]
+    meters: tuple[MeterAddress, ...]
 
 
 class FleetController:
-    """Keeps one fleet as declared. One instance acts on a fleet at a time."""
+    """Keeps one fleet as declared. One instance acts on a fleet at a time. Without
+    ``meters`` no rollout waits for objectives."""
 
-    def __init__(self, fleet: str, *, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, fleet: str, *, store: Store, clock: Clock, meters: Objectives | None = None
+    ) -> None:
         self._fleet = fleet
         self._store = store
         self._clock = clock
         self._records = FleetRecords(store, fleet)
+        self._meters = meters
+        self._asked: frozenset[MeterAddress] = frozenset()
         self._read: tuple[tuple[str, str, int], ...] = ()
         self._declared: _Declared | None = None
         self._said: dict[str, str] = {}
@@ -68,6 +79,7 @@ class FleetController:
         """One pass. Raises StoreError when the store cannot be read or written."""
         declared = self._compile()
         if declared is None:
+            self.close()
             return Result()
         now = self._clock.now()
         story = Story(self._fleet, now)
@@ -77,6 +89,8 @@ class FleetController:
             [rollout.revision, *(part.before for part in rollout.clusters if part.before)]
         )
         states = self._records.states(declared.shape, tuple(candidates))
+        self._ask(() if rollout.over else declared.meters)
+        states = self._measured(states, declared.promised, now)
         step = advance(declared.shape, states, rollout, now)
         self._tell(step, rollout, story)
         writes = list(self._writes(declared, entry, step, now))
@@ -86,6 +100,37 @@ class FleetController:
             except Conflict:
                 return Result(now)  # somebody wrote first: look again
         return Result(step.again_at)
+
+    def close(self) -> None:
+        """Ask no cluster any more."""
+        self._ask(())
+
+    def _ask(self, meters: Iterable[MeterAddress]) -> None:
+        """Have these clusters measured, and no others."""
+        wanted = frozenset(meters)
+        if self._meters is None or wanted == self._asked:
+            return
+        kept = {address.cluster for address in wanted}
+        for address in self._asked:
+            if address.cluster not in kept:
+                self._meters.detach(address.cluster)
+        for address in wanted:
+            self._meters.attach(address)
+        self._asked = wanted
+
+    def _measured(
+        self,
+        states: Mapping[str, ClusterState],
+        promised: Mapping[str, frozenset[ServiceKey]],
+        now: float,
+    ) -> dict[str, ClusterState]:
+        """The states, with the burn rates of clusters that are asked for them."""
+        found = dict(states)
+        for name in (address.cluster for address in self._asked):
+            if self._meters is not None and name in found:
+                rate, of = burn(self._meters.measured(name), promised[name], now)
+                found[name] = replace(found[name], burn=rate, burn_of=of)
+        return found
 
     def _compile(self) -> _Declared | None:
         """The documents, compiled when any of them changed; None when there is no fleet."""
@@ -106,12 +151,18 @@ class FleetController:
             if entry.kind == CLUSTER and entry.value["spec"].get("fleet") == self._fleet
         ]
         names = {cluster["metadata"]["name"] for cluster in clusters}
-        compiled = compile_fleet(entry.value for entry in entries)
-        contents = {name: objects for name, objects in compiled.items() if name in names}
+        found = [site for site in sites(entry.value for entry in entries) if site.cluster in names]
+        contents = {site.cluster: compile_site(site) for site in found}
+        promised = {site.cluster: objectives(site) for site in found}
         label = membership(self._fleet)
         digests = {name: prepare(objects, label).digest for name, objects in contents.items()}
         return _Declared(
-            shape_of(fleet, clusters), digest(sorted(digests.items())), digests, contents
+            shape=shape_of(fleet, clusters),
+            revision=digest(sorted(digests.items())),
+            digests=digests,
+            contents=contents,
+            promised=promised,
+            meters=tuple(meter for meter in meters_of(clusters) if promised.get(meter.cluster)),
         )
 
     def _current(

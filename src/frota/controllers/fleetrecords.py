@@ -25,6 +25,7 @@ from frota.model.rollout import (
     RolloutMember,
     RolloutStage,
 )
+from frota.ports.objectives import MeterAddress
 from frota.ports.store import Entry, Store
 from frota.resources.quantity import parse_duration
 
@@ -109,6 +110,18 @@ def _state(status: ClusterStatus, contents: Mapping[str, Mapping[str, str]]) -> 
 
 def _is(condition: ClusterCondition | None, truth: Truth) -> bool:
     return condition is not None and condition.status is truth
+
+
+def meters_of(clusters: Sequence[Mapping[str, Any]]) -> tuple[MeterAddress, ...]:
+    """Where the objectives of clusters are measured, from their documents."""
+    found = []
+    for cluster in clusters:
+        meter = cluster["spec"]["telemetry"].get("prometheus")
+        if meter:
+            name = cluster["metadata"]["name"]
+            files = meter.get("ca") or "", meter.get("tokenFile") or ""
+            found.append(MeterAddress(name, meter["url"], *files))
+    return tuple(found)
 
 
 def shape_of(fleet: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]) -> RolloutFleet:

@@ -74,7 +74,8 @@ class ClusterState:
     ``revision``: the content that it holds whole, as far as is seen; empty when it holds
     none whole. ``failed``: something will not get well by waiting (a refused change, a
     conflict, a failed object). ``burn``: the rate of its error budget; None where no
-    objective is declared, NaN where it is declared and not measured.
+    objective is declared or nobody measures, NaN where it is to be measured and is not;
+    ``burn_of``: the service that burns most, or why nothing is measured.
     """
 
     cluster: str
@@ -83,6 +84,7 @@ class ClusterState:
     healthy: bool = False
     failed: bool = False
     burn: float | None = None
+    burn_of: str = ""
     message: str = ""
 
 

@@ -101,13 +101,41 @@ class Identity(Strict):
     )
 
 
+class Prometheus(Strict):
+    """Where Frota asks for metrics of this cluster."""
+
+    url: Annotated[
+        str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#@]*)?$", max_length=1024)
+    ] = Field(
+        description="The address to which `/api/v1/query` is added, as Frota reaches it.",
+        examples=["https://prometheus.east-prod.internal:9090"],
+    )
+    ca: AbsolutePath | None = Field(
+        default=None,
+        description="The file of the CA that its certificate is checked against, in PEM. "
+        "Left out: the CAs of the machine where Frota runs.",
+        examples=["/etc/frota/metrics-ca.pem"],
+    )
+    token_file: AbsolutePath | None = Field(
+        default=None,
+        description="The file of a bearer token. It is read anew for each question.",
+        examples=["/run/frota/metrics-token"],
+    )
+
+
 class Telemetry(Strict):
-    """Who reads metrics in this cluster."""
+    """Who reads metrics in this cluster, and where they are read from."""
 
     namespace: Name = Field(
         default="monitoring",
         description="The namespace from which metrics are scraped.",
         examples=["kube-system"],
+    )
+    prometheus: Prometheus | None = Field(
+        default=None,
+        description="Where the burn rates of objectives are asked for: a rollout waits in this "
+        "cluster until each is below 1. Left out: no rollout waits for them.",
+        examples=[{"url": "https://prometheus.east-prod.internal:9090"}],
     )
 
 

@@ -15,9 +15,19 @@ from frota.compile.kubernetes.applyset import PART_OF, membership
 from frota.compile.kubernetes.cluster import compile_site
 from frota.compile.kubernetes.order import batches, extension_of
 from frota.compile.kubernetes.reading import sites
+from frota.compile.kubernetes.rules import objectives
 from frota.model.objects import Object
 
-__all__ = ["PART_OF", "batches", "compile_fleet", "compile_site", "extension_of", "membership"]
+__all__ = [
+    "PART_OF",
+    "batches",
+    "compile_fleet",
+    "compile_site",
+    "extension_of",
+    "membership",
+    "objectives",
+    "sites",
+]
 
 
 def compile_fleet(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Object, ...]]:

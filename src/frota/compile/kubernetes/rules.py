@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from frota.compile.kubernetes.inference import CACHE_USED, WAITING, target
 from frota.compile.kubernetes.labels import Manifest
 from frota.compile.kubernetes.site import Service, Site
+from frota.model.objectives import ServiceKey
 
 _KEYS = "cluster, namespace, service"
 _RECORDED = (
@@ -63,11 +64,20 @@ def groups(site: Site) -> list[Manifest]:
     found += [
         _group(f"frota-objective-{service.namespace}-{service.name}", list(_objective(service)))
         for service in site.services
-        if service.slo.availability or service.slo.latency
+        if _promises(service)
     ]
     if site.tenancies:
         found.append(_group("frota-workloads", list(_workload_alerts(site))))
     return found
+
+
+def objectives(site: Site) -> frozenset[ServiceKey]:
+    """The services whose burn rate is recorded."""
+    return frozenset((s.namespace, s.name) for s in site.services if _promises(s))
+
+
+def _promises(service: Service) -> bool:
+    return bool(service.slo.availability or service.slo.latency)
 
 
 def _inference() -> Iterator[Manifest]:

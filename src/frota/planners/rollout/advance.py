@@ -29,6 +29,7 @@ from frota.planners.rollout.progress import all_in, members_in, moved, seen, ski
 from frota.planners.rollout.waves import StandIns, waves_of
 
 _NAMED = (Progress.DELIVERING, Progress.FAILED, Progress.UNREACHABLE, Progress.SKIPPED)
+_MEASURED_S = 15.0  # until a burn rate may have become another one
 _SETTLED = (Progress.DONE, Progress.SKIPPED)
 
 
@@ -213,7 +214,9 @@ class _Forward:
                 continue
             if not burn < wave.gate.burn_most:  # NaN, not measured, is not below either
                 said = "is not measured" if isnan(burn) else f"is {burn:.2f}"
+                said += f" ({state.burn_of})" if state is not None and state.burn_of else ""
                 why = f"the burn rate of {name} {said}; it must be below {wave.gate.burn_most:g}"
+                self.again_at = min(self.again_at, self.now + _MEASURED_S)
                 self.reasons.append(Refusal(wave.name, "BudgetBurns", why))
                 return False
         return True

@@ -1,0 +1,1 @@
+"""Asks the Prometheus of each cluster."""
