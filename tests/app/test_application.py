@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,25 +23,14 @@ from frota.model.host import HostState, Intent
 from frota.model.vm import Operation, Verb, VmState
 from frota.ports.store import StoreFull, Write
 from frota.resources.documents import load
-from frota.runtime.alarm import PipeAlarm
-from frota.runtime.clock import SystemClock
 from frota.store.guard import Guarded
 from frota.store.sqlite import SqliteStore
 from frota.twin import Site, TwinClock, TwinFence, TwinHypervisor, World
+from tests.waiting import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-hosts.yaml"
 GROUP = "plant-east"
 DEADLINE_S = 60.0
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Wait for something, at most for the deadline."""
-    clock, alarm = SystemClock(), PipeAlarm()
-    end = clock.now() + DEADLINE_S
-    while not reached():
-        assert clock.now() < end, "it did not come to that in time"
-        alarm.wait(0.02)
-    alarm.close()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +24,11 @@ from frota.planners.bundlestore import STATUS as STATUS_KEY
 from frota.ports.blobs import BlobMissing
 from frota.ports.store import Write
 from frota.resources.documents import load
-from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
 from tests.pull.doubles import well
+from tests.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "by-environment"
-_DEADLINE_S = 30.0
-
-
-def eventually(what: Callable[[], Any]) -> Any:
-    """The first true answer within a time; its last one otherwise."""
-    clock, alarm = SystemClock(), PipeAlarm()
-    end = clock.now() + _DEADLINE_S
-    while not (found := what()) and clock.now() < end:
-        alarm.wait(0.05)
-    alarm.close()
-    return found
 
 
 def documents(bundles: Path) -> list[dict[str, Any]]:

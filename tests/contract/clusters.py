@@ -467,6 +467,7 @@ class ClustersContract:
 
     def test_storage_that_was_lost_is_seen_as_empty(self, stage: ClustersStage) -> None:
         self.prepared(stage, settings("a", {"x": "1"}))
+        before = self.seen(stage).identity
         stage.wipe()
         stage.wait_until(
             lambda: (
@@ -475,6 +476,7 @@ class ClustersContract:
             ),
             self.SOON,
         )
+        assert self.seen(stage).identity not in ("", before)
         self.prepared(stage, settings("a", {"x": "1"}))
 
     def test_a_delivery_that_is_cancelled_says_what_was_done(self, stage: ClustersStage) -> None:

@@ -25,6 +25,7 @@ from frota.controllers.clusterrecords import (
 )
 from frota.controllers.fleet import FleetController
 from frota.model.clusterstatus import ConditionType
+from frota.model.decision import Stage as DecisionStage
 from frota.model.objects import ObjectKey
 from frota.model.release import ClusterStatus
 from frota.model.rollout import Intent, Phase, Progress, Rollout
@@ -260,6 +261,20 @@ def test_a_silent_cluster_is_unknown_then_unreachable_and_the_rollout_waits(stag
     assert stage.rollout.phase is Phase.RUNNING
     stage.members.members["prod"].start()
     stage.until(Phase.COMPLETED)
+    lines = stage.store.journal(last=10_000)
+    causes = [
+        x.reason for x in lines if (x.subject, x.stage) == ("Cluster/prod", DecisionStage.CAUSE)
+    ]
+    assert causes == ["Unreachable", "Answers"]
+
+
+def test_a_cluster_that_lost_its_storage_is_told_and_gets_everything_again(stage: Stage) -> None:
+    stage.until(Phase.COMPLETED)
+    stage.members.members["dev"].wipe()
+    stage.step(100)
+    assert stage.reasons().count("AnotherCluster") == 1
+    assert stage.has("dev", CHAT)
+    assert stage.condition("dev", ConditionType.SYNCED) == "True AsDeclared"
 
 
 def test_a_rollback_gives_back_what_was_there(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from frota.ports.clusters import ClusterAddress
 from frota.runtime.backoff import Backoff
 from frota.runtime.clock import SystemClock
 from tests.kubernetes.apiserver import ApiServer
-from tests.kubernetes.waiting import wait_until
+from tests.waiting import until
 
 CONFIG_MAPS = WatchedKind("", "v1", "ConfigMap")
 
@@ -56,7 +56,7 @@ class Fleet:
         return {key.name for key in self.view.objects}
 
     def until(self, true: Callable[[], bool], within: float = 10.0) -> None:
-        wait_until(true, within, lambda: f"{self.view}")
+        until(true, lambda: self.view, within)
 
 
 @pytest.fixture

@@ -24,18 +24,18 @@ from frota.drivers.kubernetes.tls import tls_context
 from frota.ports.clusters import ClusterAddress
 from tests.kubernetes.apiserver import ApiServer, Twist, status
 from tests.kubernetes.conftest import Fleet
-from tests.kubernetes.waiting import wait_until
+from tests.waiting import until
 
 SECRET = "s3cret-token-of-the-test"  # noqa: S105 - it opens nothing
 
 
-def only(token: list[str]) -> Twist:
+def only(token: list[str], code: int = 401, reason: str = "Unauthorized") -> Twist:
     """Who does not bring the (last) token is not let in."""
 
     async def twist(request: web.Request) -> web.StreamResponse | None:
         if request.headers.get("Authorization") == f"Bearer {token[-1]}":
             return None
-        return status(401, "Unauthorized", f"echo {request.headers.get('Authorization')}")
+        return status(code, reason, f"echo {request.headers.get('Authorization')}")
 
     return twist
 
@@ -69,6 +69,21 @@ def test_a_token_file_is_read_again(server: ApiServer, fleet: Fleet) -> None:
     fleet.until(lambda: "Unauthorized" in fleet.view.error)
     assert fleet.view.answers, "it refuses, and so it is there"
     file.write_text("two-two-two\n")
+    fleet.until(lambda: fleet.view.complete)
+
+
+def test_credentials_that_end_are_noticed_while_watches_go_on(
+    server: ApiServer, fleet: Fleet
+) -> None:
+    tokens = ["one-one-one"]
+    server.twist = only(tokens)
+    fleet.attach(server, kubeconfig=server.kubeconfig({"token": tokens[0]}))
+    fleet.until(lambda: fleet.view.complete)
+    tokens.append("two-two-two")
+    fleet.until(lambda: "renew those of the kubeconfig" in fleet.view.error)
+    assert fleet.view.answers
+    assert not fleet.view.complete
+    tokens.append("one-one-one")
     fleet.until(lambda: fleet.view.complete)
 
 
@@ -141,7 +156,7 @@ def test_a_plugin_that_hangs_is_ended_with_all_that_it_began(server: ApiServer) 
     with pytest.raises(Unusable, match="no answer in"):
         asyncio.run(run_plugin(target.plugin, target, 0.5))
     child = int(pid.read_text())
-    wait_until(lambda: not _lives(child), 5, lambda: f"{child} lives on")
+    until(lambda: not _lives(child), f"process {child} to end", 5)
 
 
 def test_credentials_are_renewed_before_they_end_and_without_waiting(server: ApiServer) -> None:
@@ -184,7 +199,7 @@ def test_a_missing_plugin_is_named(server: ApiServer, fleet: Fleet) -> None:
 
 
 def test_a_server_that_echoes_the_token_reveals_nothing(server: ApiServer, fleet: Fleet) -> None:
-    server.twist = only(["another one"])
+    server.twist = only(["another one"], 403, "Forbidden")
     fleet.attach(server, kubeconfig=server.kubeconfig({"token": SECRET}))
     fleet.until(lambda: "echo Bearer [secret]" in fleet.view.error)
     assert SECRET not in repr(fleet.view)

@@ -16,6 +16,7 @@ from frota.drivers.libvirt.domain import Mark, with_mark
 from tests.real.lab import bmc, guest
 from tests.real.lab.hosts import Lab
 from tests.real.lab.namespaces import LabError, run
+from tests.waiting import until
 
 _AGENT = "import sys; from frota.cli.main import main; sys.exit(main())"
 
@@ -120,10 +121,7 @@ class FenceStage:
             self.start_agent(host)
 
     def wait_until(self, condition: Callable[[], bool], within: float) -> None:
-        end = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < end, f"not within {within} s"
-            time.sleep(0.1)
+        until(condition, seconds=within)
 
     def settle(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -13,6 +13,7 @@ from frota.ports.hypervisor import HostAddress
 from tests.real.lab import guest
 from tests.real.lab.hosts import Lab
 from tests.real.lab.namespaces import LabError
+from tests.waiting import until
 
 STOP_GRACE_S = 1.0
 SLOW_MIB_S = 10  # a lab guest has some 50 MiB to send, and dirties more
@@ -104,7 +105,4 @@ class LibvirtStage:
         self.port = self._attached()
 
     def wait_until(self, condition: Callable[[], bool], within: float = 30.0) -> None:
-        end = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < end, f"not within {within} s"
-            time.sleep(0.02)
+        until(condition, seconds=within)

@@ -98,6 +98,7 @@ class ClusterController:
             self._story.sends(story, plan, delivery)
         self._story.found(story, plan)
         status = self._status(wish, wanted, plan, view, kinds, now)
+        self._story.stands(story, status, wish.status)
         if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
         if delivery is not None:
@@ -177,6 +178,7 @@ class ClusterController:
             conditions=conditions,
             wanted=len(wanted.objects),
             version=view.version or (old.version if old is not None else ""),
+            identity=view.identity or (old.identity if old is not None else ""),
             kinds=kinds,
         )
         if plan.waits:
@@ -246,7 +248,8 @@ def _drifts(plan: DeliveryPlan) -> Iterable[Drift]:
         fields = tuple(
             f"{diff.path}" + (f" (by {diff.writer})" if diff.writer else "") for diff in item.diffs
         )
-        yield Drift(str(item.key), item.reason, item.message, fields, item.change is not None)
+        corrected = item.change is not None or item.reason == "Contested"  # then more slowly
+        yield Drift(str(item.key), item.reason, item.message, fields, corrected)
 
 
 def _problems(plan: DeliveryPlan) -> Iterable[str]:

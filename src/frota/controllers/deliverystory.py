@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from frota.controllers.clusterrecords import condition_of
 from frota.controllers.story import Story
+from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.decision import Stage
 from frota.model.delivery import Delivery, DeliveryOutcome, Verdict
 from frota.model.deliveryplan import Action, DeliveryPlan, Item
 from frota.model.objects import ObjectKey
+from frota.model.release import ClusterStatus
 
 _NAMED_MOST = 3
 _LINES_MOST = 20  # of one pass; what is more is counted in one line
@@ -72,6 +75,22 @@ class DeliveryStory:
                 story.tell(Stage.DECISION, "", self._subject, item.reason, text)
         if not plan.waits:
             self._forget({item.key for item in plan.items}, keep_held=held is not None)
+
+    def stands(self, story: Story, status: ClusterStatus, before: ClusterStatus | None) -> None:
+        """Whether the cluster is there, and still the one that it was."""
+        if before is not None and before.identity not in ("", status.identity):
+            text = (
+                "it is another cluster than before, or lost its storage (its kube-system was made "
+                "anew): everything is delivered again"
+            )
+            story.tell(Stage.CAUSE, "", self._subject, "AnotherCluster", text)
+        now = condition_of(status, ConditionType.REACHABLE)
+        was = condition_of(before, ConditionType.REACHABLE)
+        lost = was is not None and was.status is Truth.FALSE
+        if now is not None and now.status is Truth.FALSE and not lost:
+            story.tell(Stage.CAUSE, "", self._subject, now.reason, now.message)
+        if now is not None and now.status is Truth.TRUE and lost:
+            story.tell(Stage.CAUSE, "", self._subject, now.reason, "answers again")
 
     def _fresh(self, what: object, text: str) -> bool:
         if self._said.get(what) == text:

@@ -96,7 +96,10 @@ def _state(status: ClusterStatus, contents: Mapping[str, Mapping[str, str]]) -> 
     whole = _is(synced, Truth.TRUE)
     holds = [r for r, by in contents.items() if whole and by.get(status.cluster) == status.digest]
     stuck = _is(synced, Truth.FALSE) and synced is not None and synced.reason not in _GOING
-    said = next((c for c in (reachable, synced, degraded) if c is not None and c.message), None)
+    # What is not seen has no story of its own: then what keeps Frota from seeing it counts.
+    blind = condition_of(status, ConditionType.STALE) if _is(synced, Truth.UNKNOWN) else None
+    trouble = (reachable, blind, None if whole else synced, degraded)
+    said = next((c for c in trouble if c is not None and c.message), None)
     return ClusterState(
         cluster=status.cluster,
         # Unknown for a moment is no silence: what is under way there goes on.

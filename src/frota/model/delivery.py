@@ -29,6 +29,8 @@ class ClusterView:
     too), whole, with managedFields. ``absent``: watched kinds that the cluster does not
     serve (no CRD). ``claimed``: namespaces that hold PersistentVolumeClaims, whoever made
     them; None when that is not known. ``serial`` grows with every change of ``objects``.
+    ``identity`` is another one when the storage was lost, or another cluster has the address;
+    empty when it is not known.
     ``error``: why it does not answer, or why ``objects`` is not complete, in words, without
     secrets.
     """
@@ -42,6 +44,7 @@ class ClusterView:
     absent: frozenset[WatchedKind] = frozenset()
     claimed: frozenset[str] | None = None
     serial: int = 0
+    identity: str = ""
     error: str = ""
 
 

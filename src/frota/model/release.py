@@ -62,6 +62,7 @@ class ClusterStatus:
     wanted: int = 0
     settled: int = 0
     version: str = ""
+    identity: str = ""  # see ``ClusterView``
     kinds: frozenset[WatchedKind] = frozenset()
     drifts: tuple[Drift, ...] = ()
     problems: tuple[str, ...] = ()

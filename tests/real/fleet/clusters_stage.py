@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ from frota.runtime.backoff import Backoff
 from frota.runtime.clock import SystemClock
 from tests.contract.clusters import KINDS, SPACE
 from tests.real.fleet import faults
+from tests.waiting import until
 
 _ROOTS = {
     ("", "Namespace"): "/api/v1/namespaces/{name}",
@@ -73,11 +73,7 @@ class RealStage:
         return self.clock.now()
 
     def wait_until(self, condition: Callable[[], bool], within: float) -> None:
-        end = time.monotonic() + within
-        while not condition():
-            view = self._port.view(self.cluster)
-            assert time.monotonic() < end, f"it did not happen in time: {view}"
-            threading.Event().wait(0.01)
+        until(condition, lambda: self._port.view(self.cluster), within)
 
     def settle(self, seconds: float) -> None:
         threading.Event().wait(seconds)
@@ -96,7 +92,7 @@ class RealStage:
 
     def remove(self, key: ObjectKey) -> None:
         self._server.api().call("DELETE", path_of(key)).demand()
-        faults.until(lambda: self.get(key) is None, f"{key} to be gone")
+        until(lambda: self.get(key) is None, f"{key} to be gone")
 
     def kill(self) -> None:
         faults.kill(self._server)

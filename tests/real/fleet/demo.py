@@ -19,8 +19,9 @@ from frota.drivers.devfleet.shape import Shape
 from frota.ports.store import Store
 from frota.runtime.clock import SystemClock
 from tests.real.fleet import faults
+from tests.real.fleet.delivery_stage import CHAT, MEMBERS, Stage
 from tests.real.fleet.stage import fleet_of_tests
-from tests.real.fleet.test_delivery import CHAT, Stage, eventually
+from tests.waiting import eventually
 
 _SPACE = "/api/v1/namespaces/language-inference"
 _MOST_S = 90.0  # a step takes no longer; soaking is short here
@@ -85,7 +86,7 @@ def tell() -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     telling = Telling("fleet", console, 0.0)
     with tempfile.TemporaryDirectory(prefix="frota-demo-") as folder, fleet_of_tests() as clusters:
-        stage = Stage(Path(folder), clusters)
+        stage = Stage(Path(folder), dict(zip(MEMBERS, clusters, strict=True)))
         stage.start()
         try:
             FleetStory(telling, RealGround(stage)).tell()

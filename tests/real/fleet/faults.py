@@ -7,8 +7,7 @@ import base64
 import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -177,11 +176,3 @@ def _holds(found: Any, wanted: Any) -> bool:
             name in found and _holds(found[name], value) for name, value in wanted.items()
         )
     return bool(found == wanted)
-
-
-def until(done: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
-    """Wait for something. Raises AssertionError when it does not come."""
-    deadline = time.monotonic() + within_s
-    while not done():
-        assert time.monotonic() < deadline, f"waited {within_s:.0f} s for {what}, in vain"
-        time.sleep(0.05)

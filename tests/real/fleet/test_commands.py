@@ -6,8 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.devfleet.shape import CONTROLLERS, Shape
 from frota.store.sqlite import SqliteStore
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.fleet]
 
@@ -26,7 +26,6 @@ ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "by-environment"
 CHAT = "/apis/apps/v1/namespaces/language-inference/deployments/chat"
 CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
-_DEADLINE_S = 60.0
 _COMMAND_S = 90.0
 
 
@@ -78,14 +77,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("commands")
     with fleet_of_tests(2, Shape(optional=(CONTROLLERS,), nodes=0)) as clusters:
         yield Desk(folder, dict(zip(("dev", "prod"), clusters, strict=True)))
-
-
-def eventually(what: Callable[[], Any]) -> Any:
-    """The first true answer within a time; its last one otherwise."""
-    end = time.monotonic() + _DEADLINE_S
-    while not (found := what()) and time.monotonic() < end:
-        time.sleep(0.2)
-    return found
 
 
 def test_a_fleet_by_commands_alone(desk: Desk) -> None:

@@ -2,140 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import yaml
 
-from frota.app import Application
-from frota.controllers.clusterrecords import (
-    CLUSTER,
-    PRUNE_APPROVAL,
-    ROLLOUT,
-    STATUS,
-    TAKE_OVER,
-    condition_of,
-)
-from frota.controllers.fleetrecords import shape_of
-from frota.drivers.devfleet.api import Api
-from frota.drivers.devfleet.cluster import Cluster
+from frota.controllers.clusterrecords import PRUNE_APPROVAL, TAKE_OVER
 from frota.model.clusterstatus import ConditionType
-from frota.model.release import ClusterStatus
-from frota.model.rollout import Phase, Progress, Rollout
-from frota.planners.rollout import approval_hash, waves_of
+from frota.model.rollout import Phase, Progress
 from frota.ports.store import Write
-from frota.resources.documents import load
 from tests.real.fleet import faults
+from tests.real.fleet.delivery_stage import CHAT, MEMBERS, Stage
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
+from tests.waiting import eventually
 
-pytestmark = [pytest.mark.real]
-
-ROOT = Path(__file__).parents[3]
-EXAMPLE = ROOT / "examples" / "by-environment"
-MEMBERS = ("dev", "staging", "prod")
-CHAT = "/apis/apps/v1/namespaces/language-inference/deployments/chat"
-_DEADLINE_S = 60.0
-
-
-def eventually(what: Callable[[], Any], seconds: float = _DEADLINE_S) -> Any:
-    """The first true answer within a time; its last one otherwise."""
-    end = time.monotonic() + seconds
-    while not (found := what()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
-
-
-class Stage:
-    """An application at work on a fleet of three clusters."""
-
-    def __init__(self, folder: Path, clusters: list[Cluster]) -> None:
-        self.clusters = dict(zip(MEMBERS, clusters, strict=True))
-        self.told: list[str] = []
-        self.app = Application(folder / "frota.db", "test", self.told.append)
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.ready = threading.Event()
-
-    def _run(self) -> None:
-        with self.app:
-            self.ready.set()
-            self.app.run()
-
-    def start(self) -> None:
-        self.thread.start()
-        assert self.ready.wait(10)
-
-    def stop(self) -> None:
-        self.app.stop()
-        self.thread.join(20)
-
-    def documents(self) -> list[dict[str, Any]]:
-        """The example, on these clusters, with gates that open in a test's time."""
-        found = []
-        for file in sorted(EXAMPLE.glob("*.yaml")):
-            found += list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-        for document in found:
-            spec = document["spec"]
-            if document["kind"] == "Cluster":
-                path = self.clusters[document["metadata"]["name"]].kubeconfig
-                spec |= {"provider": "kubeconfig", "kubeconfig": {"path": str(path)}}
-            if document["kind"] == "Fleet":
-                spec["delivery"]["brake"] = {"share": "10%", "least": 2}
-                for environment in spec["environments"]:
-                    environment["gates"] |= {"soak": "1s", "healthy": False}
-        return found
-
-    def apply(self, documents: list[dict[str, Any]]) -> None:
-        loaded = load([("test.yaml", yaml.safe_dump_all(documents))])
-        assert not loaded.problems, loaded.problems
-        for item in loaded.resources:
-            self.app.store.commit([Write(item.kind, item.name, item.document, None)])
-
-    def rollout(self) -> Rollout | None:
-        entry = self.app.store.get(ROLLOUT, "acme")
-        return entry.value if entry is not None else None
-
-    def progress(self) -> dict[str, Progress]:
-        rollout = self.rollout()
-        return {part.cluster: part.state for part in rollout.clusters} if rollout else {}
-
-    def phase(self) -> Phase | None:
-        rollout = self.rollout()
-        return rollout.phase if rollout else None
-
-    def generation(self) -> int:
-        rollout = self.rollout()
-        return rollout.generation if rollout else 0
-
-    def approve(self) -> None:
-        """As ``frota rollout approve`` does."""
-        entry = self.app.store.get(ROLLOUT, "acme")
-        fleet = self.app.store.get("Fleet", "acme")
-        assert entry is not None
-        assert fleet is not None
-        clusters = [item.value for item in self.app.store.list(CLUSTER)]
-        prod = waves_of(shape_of(fleet.value, clusters))[-1]
-        approvals = (*entry.value.approvals, approval_hash(entry.value, prod))
-        fresh = replace(entry.value, approvals=approvals)
-        self.app.store.commit([Write(ROLLOUT, "acme", fresh, entry.revision)])
-
-    def status(self, cluster: str) -> ClusterStatus | None:
-        entry = self.app.store.get(STATUS, cluster)
-        return entry.value if entry is not None else None
-
-    def condition(self, cluster: str, kind: ConditionType) -> str:
-        found = condition_of(self.status(cluster), kind)
-        return f"{found.status} {found.reason}" if found is not None else ""
-
-    def api(self, cluster: str) -> Api:
-        return self.clusters[cluster].api()
-
-    def journal(self, reason: str) -> list[str]:
-        return [line.message for line in self.app.store.journal() if line.reason == reason]
+pytestmark = [pytest.mark.fleet]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +23,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Clusters of its own: what is delivered to them is no other test's business."""
     require_fleet()
     with fleet_of_tests(len(MEMBERS)) as clusters:
-        made = Stage(tmp_path_factory.mktemp("delivery"), clusters)
+        named = dict(zip(MEMBERS, clusters, strict=True))
+        made = Stage(tmp_path_factory.mktemp("delivery"), named)
         made.start()
         yield made
         made.stop()

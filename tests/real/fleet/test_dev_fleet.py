@@ -16,6 +16,7 @@ import pytest
 from frota.drivers.devfleet.fleet import Fleet
 from tests.real.fleet import faults
 from tests.real.fleet.stage import require_fleet
+from tests.waiting import until
 
 pytestmark = [pytest.mark.fleet]
 SMALL = ("--without", "kwok", "--without", "scheduler", "--without", "controller-manager")
@@ -77,7 +78,7 @@ def test_up_twice_status_and_down(frota: Command, home: Path) -> None:
 def test_down_ends_what_a_killed_up_left(frota: Command, home: Path) -> None:
     command = [sys.executable, "-m", "frota", "dev", "fleet", "up", "--state", str(home)]
     with subprocess.Popen([*command, *SMALL], stderr=subprocess.DEVNULL) as starting:
-        faults.until(lambda: any(pid for pid in runners(home).values()), "the first to start")
+        until(lambda: any(pid for pid in runners(home).values()), "the first to start")
         starting.send_signal(signal.SIGKILL)
     pids = [pid for pid in runners(home).values() if pid is not None]
     assert pids

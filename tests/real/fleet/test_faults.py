@@ -19,6 +19,7 @@ from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.devfleet.definitions import load
 from tests.real.fleet import faults
 from tests.real.fleet.webhook import MESSAGE, RejectingWebhook
+from tests.waiting import until
 
 pytestmark = [pytest.mark.fleet]
 MAPS = "/api/v1/namespaces/{}/configmaps"
@@ -90,7 +91,7 @@ def test_pods_run_where_there_are_gpus_and_nowhere_else(cluster: Cluster, space:
     def phases() -> list[str]:
         return sorted(pod["status"]["phase"] for pod in cluster.api().get(pods)["items"])
 
-    faults.until(lambda: phases() == ["Pending", *["Running"] * 16], "16 pods to run")
+    until(lambda: phases() == ["Pending", *["Running"] * 16], "16 pods to run")
 
 
 def test_a_deleted_namespace_goes(cluster: Cluster) -> None:
@@ -98,7 +99,7 @@ def test_a_deleted_namespace_goes(cluster: Cluster) -> None:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "short-lived"}}
     cluster.api().call("POST", "/api/v1/namespaces", body).demand()
     cluster.api().call("DELETE", path).demand()
-    faults.until(lambda: cluster.api().call("GET", path).status == 404, "the namespace to go")
+    until(lambda: cluster.api().call("GET", path).status == 404, "the namespace to go")
 
 
 def test_a_killed_api_server_comes_back_with_everything(cluster: Cluster, space: str) -> None:
@@ -187,9 +188,7 @@ def test_a_token_expires(cluster: Cluster, tmp_path: Path) -> None:
         assert '"token": "' in account.kubeconfig(tmp_path).read_text()
         short = account.token(2)
         assert api.call("GET", path, token=short).ok
-        faults.until(
-            lambda: api.call("GET", path, token=short).status == 401, "the token to expire"
-        )
+        until(lambda: api.call("GET", path, token=short).status == 401, "the token to expire")
     finally:
         account.remove()
 
@@ -202,11 +201,11 @@ def test_rights_are_revoked_and_given_back(cluster: Cluster, space: str) -> None
         return api.call("GET", "/api/v1/namespaces", token=token).status
 
     try:
-        faults.until(lambda: status() == 200, "the right to be known", 5.0)
+        until(lambda: status() == 200, "the right to be known", 5.0)
         account.revoke()
-        faults.until(lambda: status() == 403, "the right to be gone", 5.0)
+        until(lambda: status() == 403, "the right to be gone", 5.0)
         account.allow()
-        faults.until(lambda: status() == 200, "the right to be back", 5.0)
+        until(lambda: status() == 200, "the right to be back", 5.0)
     finally:
         account.remove()
 
@@ -219,12 +218,12 @@ def test_a_webhook_rejects(cluster: Cluster, space: str, tmp_path: Path) -> None
         return answer.status == 403 and MESSAGE in answer.body["message"]
 
     with RejectingWebhook(cluster, tmp_path) as webhook:
-        faults.until(refused, "the webhook to be asked")
+        until(refused, "the webhook to be asked")
         assert "CREATE refused" in webhook.asked
         elsewhere = f"{MAPS.format('default')}/accepted"
         assert api.apply(elsewhere, config_map("accepted"), "tests").ok
         api.call("DELETE", elsewhere)
-    faults.until(lambda: not refused(), "the webhook to be gone")
+    until(lambda: not refused(), "the webhook to be gone")
 
 
 def test_a_rival_takes_its_field_back(cluster: Cluster, space: str) -> None:
@@ -232,7 +231,7 @@ def test_a_rival_takes_its_field_back(cluster: Cluster, space: str) -> None:
     api.apply(path, config_map("fought-over", a="ours", b="ours"), "tests").demand()
     with faults.Rival(cluster, path, config_map("fought-over", a="theirs"), "rival") as rival:
         for wins in (1, 2, 3):
-            faults.until(partial(rival.has_won, wins), "the rival to win")
+            until(partial(rival.has_won, wins), "the rival to win")
             conflict = api.apply(path, config_map("fought-over", a="ours", b="ours"), "tests")
             assert conflict.status == 409
             assert '"rival"' in conflict.body["message"]

@@ -3,9 +3,7 @@ sent, a second plan finds nothing to do; and what others change is found and put
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from random import Random
 from typing import Any
@@ -26,12 +24,12 @@ from frota.runtime.backoff import Backoff
 from frota.runtime.clock import SystemClock
 from tests.compile.fleets import EVERYTHING, ROOT, compiled
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
+from tests.waiting import until
 
 pytestmark = pytest.mark.fleet
 
 _DEFINITIONS = ROOT.parent / "shared" / "data" / "crds"
 _EXTENSIONS = ("kueue", "jobset", "lws", "prometheus-operator")
-_DEADLINE_S = 60.0
 _RUN = (
     "Deployment",
     "Job",
@@ -61,7 +59,7 @@ class Kept:
             group, _, version = str(item["apiVersion"]).rpartition("/")
             kinds.add(WatchedKind(group, version, item["kind"]))
         self.port.attach(ClusterAddress(self.name, str(cluster.kubeconfig)), frozenset(kinds))
-        self.until(lambda: self.view.complete, "the cluster to be seen whole")
+        until(lambda: self.view.complete, "the cluster to be seen whole")
 
     @property
     def view(self) -> ClusterView:
@@ -77,16 +75,10 @@ class Kept:
     def deliver(self, plan: DeliveryPlan) -> DeliveryOutcome:
         delivery = Delivery(f"d{next(self._ids)}", self.name, plan.batches)
         self.port.order(delivery)
-        self.until(lambda: bool(self.port.outcomes()), "the delivery to end")
+        until(lambda: bool(self.port.outcomes()), "the delivery to end")
         outcome = self.port.outcomes()[0]
         self.port.settle(delivery.id)
         return outcome
-
-    def until(self, holds: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _DEADLINE_S
-        while not holds():
-            assert time.monotonic() < deadline, f"not within {_DEADLINE_S:.0f} s: {what}"
-            threading.Event().wait(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +109,17 @@ def at_rest(kept: Kept) -> bool:
 
 
 def test_a_second_plan_finds_nothing_to_do(kept: Kept) -> None:
-    kept.until(lambda: at_rest(kept), f"rest: {kept.plan().items}")
+    until(lambda: at_rest(kept), f"rest: {kept.plan().items}")
 
 
 def test_a_cluster_that_is_delivered_anew_changes_nothing(kept: Kept) -> None:
-    kept.until(lambda: at_rest(kept), "rest")
+    until(lambda: at_rest(kept), "rest")
     before = {key: _version(item) for key, item in kept.view.objects.items()}
     absent = kept.view.absent
     blank = ClusterView(kept.name, answers=True, last_seen=0.0, complete=True, absent=absent)
     outcome = kept.deliver(plan_delivery(kept.wanted, blank, _POLICY))
     moved = [str(r.key) for r in outcome.results if r.verdict is not Verdict.UNCHANGED]
-    kept.until(lambda: at_rest(kept), "rest again")
+    until(lambda: at_rest(kept), "rest again")
     written = [str(key) for key, item in kept.view.objects.items() if before[key] != _version(item)]
     # What controllers write to meanwhile (statuses) is another version without our doing.
     strange = [name for name in (*moved, *written) if not name.startswith(_RUN)]
@@ -170,14 +162,14 @@ def _pod(spec: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("place", "patch"), _edits())
 def test_what_somebody_changed_is_put_right(kept: Kept, place: str, patch: Any) -> None:
-    kept.until(lambda: at_rest(kept), "rest")
+    until(lambda: at_rest(kept), "rest")
     form = "application/strategic-merge-patch+json"
     kept.api.call("PATCH", f"{place}?fieldManager=kubectl-edit", patch, form=form).demand()
-    kept.until(lambda: bool(kept.plan().drifts), "the drift to be seen")
+    until(lambda: bool(kept.plan().drifts), "the drift to be seen")
     plan = kept.plan()
     assert [item.reason for item in plan.drifts] == ["Drifted"]
     writers = {diff.manager for diff in plan.drifts[0].diffs}
     assert writers <= {"kubectl-edit", ""}
     outcome = kept.deliver(plan)
     assert {r.verdict for r in outcome.results} == {Verdict.APPLIED}
-    kept.until(lambda: at_rest(kept), f"rest again: {kept.plan().items}")
+    until(lambda: at_rest(kept), f"rest again: {kept.plan().items}")

@@ -20,7 +20,7 @@ class Display:
         self.answers = False
         self.last_seen = 0.0
         self.identified = False
-        self.version = ""
+        self.version = self.identity = ""
         self.why = "not asked yet"
         self.doubt = ""
         self._serials: Mapping[WatchedKind, int] = {}
@@ -42,6 +42,7 @@ class Display:
             answers=self.answers,
             complete=self.answers and self.identified and current,
             version=self.version,
+            identity=self.identity,
             absent=frozenset(kind for kind, item in reflectors.items() if item.absent),
             claimed=self._claimed(claims),
             serial=self._serial,

@@ -14,6 +14,7 @@ import msgspec
 _TEXT_MOST = 500  # characters of a server's message that are kept
 _CAUSES_MOST = 100
 _WAIT_MOST = 60.0  # seconds; a server that wants longer pauses is asked again all the same
+_UNWELCOME = "it does not accept Frota's credentials (401): renew those of the kubeconfig"
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
 
@@ -75,6 +76,8 @@ def answered(code: int, body: bytes, retry_after: str = "") -> Answered:
     details = details if isinstance(details, dict) else {}
     reason = plain(status.get("reason")) or _phrase(code)
     message = plain(status.get("message")) or _phrase(code)
+    if code == HTTPStatus.UNAUTHORIZED:
+        message = _UNWELCOME
     after = _seconds(retry_after) or _number(details.get("retryAfterSeconds"))
     return Answered(code, reason, message, _causes(details.get("causes")), min(after, _WAIT_MOST))
 

@@ -26,7 +26,8 @@ _LATE_S = 0.5
 
 class Heartbeat:
     """Watches one server. ``answered`` is called after every question, with why there was
-    no good answer or nothing. ``heard_at``: when it last said anything, in loop time."""
+    no good answer or nothing. ``heard_at``: when it last said anything, in loop time.
+    ``unwelcome``: it answers, and does not accept who asks."""
 
     def __init__(self, link: Link, answered: Callable[[str], None]) -> None:
         self._link = link
@@ -35,6 +36,7 @@ class Heartbeat:
         self._doubt = asyncio.Event()
         self.heard_at = float("-inf")
         self.answers = False
+        self.unwelcome = False
 
     def heard(self) -> None:
         """The server said something to somebody."""
@@ -61,7 +63,8 @@ class Heartbeat:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            why = _said(await self._link.alive("/readyz", ANSWER_S))
+            code = await self._link.alive("/readyz", ANSWER_S)
+            why, self.unwelcome = _said(code), code == HTTPStatus.UNAUTHORIZED
         except (Silent, Unusable) as fault:
             why = str(fault)
         if not why:

@@ -16,11 +16,12 @@ _HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 class Identity:
     """``known``: was asked since it was last away; ``met``: ever. ``due``: ask again.
-    ``why``: the last question brought no answer."""
+    ``why``: the last question brought no answer.
+    ``uid``: that of kube-system; empty when it may not be read."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._uid = ""
+        self.uid = ""
         self.version = ""
         self.known = self.met = False
         self.due = True
@@ -36,11 +37,11 @@ class Identity:
             self.why = f"cannot tell which cluster it is: {fault}"
             return False
         uid = plain(metadata.get("uid"), 100) if isinstance(metadata, dict) else ""
-        another = bool(self._uid and uid and uid != self._uid)
+        another = bool(self.uid and uid and uid != self.uid)
         another |= bool(self.version and version and version != self.version)
         # A server that has just begun may hide for a moment what it showed before.
-        self.due = bool(self._uid and not uid)
-        self._uid, self.version = uid or self._uid, version or self.version
+        self.due = bool(self.uid and not uid)
+        self.uid, self.version = uid or self.uid, version or self.version
         self.known, self.met, self.why = True, True, ""
         return another
 

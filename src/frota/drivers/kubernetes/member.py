@@ -164,13 +164,14 @@ class Member:
         answers = self._beat.answers
         if answers and not why:
             self._display.last_seen = self._kit.clock.now()
-        if answers and not self._display.answers:
+        back = answers and not self._display.answers
+        if back or self._beat.unwelcome:  # watches outlive the credentials they began with
             self._identity.known = self._display.identified = False
             self._identity.due = True
-            if self._identity.met:
-                with self._lock:
-                    for pump in self._every():
-                        pump.reflector.doubt()
+        if back and self._identity.met:
+            with self._lock:
+                for pump in self._every():
+                    pump.reflector.doubt()
         if self._display.answers and not answers:
             self._courier.lost()
         self._display.answers = answers
@@ -190,6 +191,7 @@ class Member:
         another = await self._identity.ask()
         self._display.identified = self._identity.known
         self._display.version, self._display.doubt = self._identity.version, self._identity.why
+        self._display.identity = self._identity.uid
         if not self._identity.known:
             self._changed()
             return

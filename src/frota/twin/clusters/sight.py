@@ -67,6 +67,7 @@ class Sight:
             last_seen=self._clock.of(self._last_seen),
             complete=self._answers and self._complete,
             version=VERSION if self._life else "",
+            identity=f"{self.member.server.name}-{self._life}" if self._life else "",
             objects=self._snapshot(),
             absent=frozenset(k for k in self.kinds if (k.group, k.kind) in unserved),
             claimed=frozenset(key.namespace for key in self._claims),
