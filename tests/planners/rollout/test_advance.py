@@ -142,6 +142,34 @@ def test_an_approval_is_of_one_wave_of_one_content() -> None:
     assert other.has["staging"] == OLD
 
 
+@pytest.mark.parametrize(
+    ("skips", "approvals"),
+    [
+        ((), 3),
+        (("dev",), 3),
+        (("staging",), 2),  # its gate and that of dev let the same wave begin
+        (("west",), 2),
+        (("east", "west"), 1),
+        (("dev", "staging", "east", "west"), 0),
+    ],
+)
+def test_a_wave_that_is_skipped_whole_needs_no_approval(
+    skips: tuple[str, ...], approvals: int
+) -> None:
+    play = Play(usual(approval=True))
+    for name in skips:
+        play.skip(name)
+    approved = []
+    for _ in range(30):
+        play.step()
+        if play.last.approve:
+            assert all(play.has[name] == OLD for name in skips)
+            approved.append(play.last.approve)
+            play.approve()
+    assert len(approved) == len(set(approved)) == approvals
+    assert play.stands(Phase.PARTIAL if skips else Phase.COMPLETED)
+
+
 def _before(play: Play) -> str:
     done = [p.cluster for p in play.rollout.clusters if p.state is Progress.DONE]
     return {"dev": "dev", "staging": "staging", "east": "prod"}[done[-1]]

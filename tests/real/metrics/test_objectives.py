@@ -18,7 +18,7 @@ from frota.ports.objectives import MeterAddress
 from frota.resources.documents import load
 from frota.runtime.clock import SystemClock
 from tests.contract.objectives import ObjectivesContract
-from tests.kubernetes.waiting import wait_until
+from tests.waiting import until
 from tests.real.metrics.prometheus import BIN, Exporter, Prometheus
 from tests.real.needs import require
 
@@ -60,11 +60,11 @@ class RealStage:
         def scraped() -> bool:
             probe.detach(cluster)
             probe.attach(self.address(cluster))
-            wait_until(lambda: bool(_said(probe, cluster)), 20, lambda: "no answer")
+            until(lambda: bool(_said(probe, cluster)), lambda: "no answer", 20)
             return set(probe.measured(cluster).rates) == set(rates)
 
         try:
-            wait_until(scraped, 30, lambda: str(probe.measured(cluster)))
+            until(scraped, lambda: str(probe.measured(cluster)), 30)
         finally:
             probe.close()
 
@@ -75,7 +75,7 @@ class RealStage:
         return self._clock.now()
 
     def until(self, true: Callable[[], bool]) -> None:
-        wait_until(true, 40, lambda: str(self.port.measured("east")))
+        until(true, lambda: str(self.port.measured("east")), 40)
 
     def close(self) -> None:
         self.port.close()
@@ -136,7 +136,7 @@ def test_compiled_rules_tell_how_fast_an_objective_is_used_up(
     def rate() -> float | None:
         port.detach("prod")
         port.attach(address)
-        wait_until(lambda: _said(port, "prod"), 20, lambda: "no answer")
+        until(lambda: _said(port, "prod"), lambda: "no answer", 20)
         return port.measured("prod").rates.get(CHAT)
 
     def shows(true: Callable[[float], bool]) -> None:
@@ -144,7 +144,7 @@ def test_compiled_rules_tell_how_fast_an_objective_is_used_up(
             found = rate()
             return found is not None and true(found)
 
-        wait_until(seen, 60, lambda: json.dumps(port.measured("prod").error))
+        until(seen, lambda: json.dumps(port.measured("prod").error), 60)
 
     try:
         shows(isnan)  # nobody asked anything
@@ -174,7 +174,7 @@ def test_what_is_wrong_is_said(
     given = {"url": server.url, "ca": str(server.ca), **change}
     try:
         port.attach(MeterAddress("east", **given))
-        wait_until(lambda: said in port.measured("east").error, 30, lambda: "not said")
+        until(lambda: said in port.measured("east").error, lambda: "not said", 30)
     finally:
         port.close()
         server.close()

@@ -11,7 +11,7 @@ from frota.cli.naming import CLUSTER, FLEET, ROLLOUT
 from frota.cli.story import BACKGROUND, Chapter, chapters
 from frota.store.sqlite import SqliteStore
 
-_BEHIND_CLUSTER = ("Fleet/",)
+_BEHIND_CLUSTER = ("Fleet/", "Wave/")
 _BEHIND_FLEET = ("Fleet/", "Wave/", "Cluster/")
 
 

@@ -149,14 +149,11 @@ class _Forward:
     def _open(self, waves: Sequence[Wave]) -> bool:
         """Go through the waves up to the first that is not passed; begin what may begin.
         Returns whether all are passed."""
-        last = len(waves) - 1
         for place, wave in enumerate(waves):
             self._begin(wave)
-            following = waves[place + 1] if place < last else None
-            if not self._passed(wave, following):
-                if following is not None:
-                    later = [n for w in waves[place + 1 :] for n in w.clusters]
-                    self._wait_for(wave, later)
+            later = waves[place + 1 :]
+            if not self._passed(wave, later):
+                self._wait_for(wave, [name for wave in later for name in wave.clusters])
                 return False
         return not any(p.state not in _SETTLED for p in self.parts.values())
 
@@ -182,16 +179,18 @@ class _Forward:
             if part.state in (Progress.DELIVERING, Progress.FAILED):
                 self.under_way.add(name)
 
-    def _passed(self, wave: Wave, following: Wave | None) -> bool:
+    def _passed(self, wave: Wave, later: Sequence[Wave]) -> bool:
         """Whether the gates of a wave are open."""
         parts = [self.parts[name] for name in wave.clusters]
         if not all_in(parts, *_SETTLED):
             return False
-        begun_next = following is not None and any(
-            self.parts[name].begun for name in following.clusters
-        )
-        if begun_next:
-            return True  # it was open once; what regressed since is held by _begin
+        following = None  # a wave that is skipped whole begins nothing to be approved
+        for coming in later:
+            if any(self.parts[name].begun for name in coming.clusters):
+                return True  # it was open once; what regressed since is held by _begin
+            if not all_in([self.parts[name] for name in coming.clusters], Progress.SKIPPED):
+                following = coming
+                break
         return (
             self._soaked(wave, parts) and self._burns_little(wave) and self._agreed(wave, following)
         )
