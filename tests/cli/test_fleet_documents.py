@@ -113,6 +113,21 @@ def test_clusters_beside_a_host_group(empty: Frota) -> None:
     assert empty("delete", "cluster", "east", "--yes").code == 0
 
 
+def test_a_cluster_that_workloads_stand_on(empty: Frota, tmp_path: Path) -> None:
+    """Changed so that they do not fit it, it is refused; taken away, it is told."""
+    example = ROOT / "examples" / "by-environment"
+    assert empty("apply", str(example)).code == 0
+    text = (example / "clusters.yaml").read_text("utf-8")
+    changed = tmp_path / "clusters.yaml"
+    changed.write_text(text.replace("model: A100", "model: L40S"), "utf-8")
+    ended = empty("apply", str(changed))
+    assert ended.code == 2
+    assert 'needs in spec.resources.gpu.model: L40S; found "A100"' in ended.err
+    for name in ("dev", "staging"):
+        assert "warning" not in empty("delete", "cluster", name, "--yes").err
+    assert "it runs nowhere" in empty("delete", "cluster", "prod", "--yes").err
+
+
 def test_what_is_needed_is_not_deleted(empty: Frota) -> None:
     applied(empty)
     for kind, name, by in (

@@ -71,7 +71,8 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     with opened(terminal) as store:
         name = find(kind, args.name, [entry.name for entry in store.raw(kind)])
         if kind != GROUP:
-            _unnamed(store, kind, name)
+            for line in _unnamed(store, kind, name):
+                terminal.note(f"warning: {line}")
         make = {CLUSTER: _cluster, GROUP: _group}.get(kind, partial(_plain, kind))
         group, writes, text = make(store, name)
         if args.dry_run:
@@ -90,21 +91,30 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     return Exit.DONE
 
 
-def _unnamed(store: SqliteStore, kind: str, name: str) -> None:
-    """Refuse to take away what other documents need."""
+def _unnamed(store: SqliteStore, kind: str, name: str) -> list[str]:
+    """Refuse to take away what other documents need; what only suffers by it comes back."""
     every = {(of, entry.name): entry.value for of in DECLARED for entry in store.raw(of)}
-    before = frozenset(_wrong(every))
+    before = _said(every)
     del every[kind, name]
-    after = [line for line in _wrong(every) if line not in before]
-    if after:
-        lines = "\nfrota: ".join(after)
+    wrong, warnings = (
+        [line for line in now if line not in was]
+        for was, now in zip(before, _said(every), strict=True)
+    )
+    if wrong:
+        lines = "\nfrota: ".join(wrong)
         raise Failure(Exit.REFUSED, f"{kind} {name} is needed:\nfrota: {lines}")
+    return warnings
 
 
-def _wrong(documents: Mapping[tuple[str, str], Any]) -> Iterator[str]:
+def _said(documents: Mapping[tuple[str, str], Any]) -> tuple[list[str], list[str]]:
+    """Problems and warnings about documents, all of them taken together."""
     files = [(f"{kind}/{name}", json.dumps(value)) for (kind, name), value in documents.items()]
-    for problem in load(files).problems:
-        yield f"{problem.file}: {problem.path}: {problem.message}"
+    loaded = load(files)
+    wrong, warnings = (
+        [f"{problem.file}: {problem.path}: {problem.message}" for problem in problems]
+        for problems in (loaded.problems, loaded.warnings)
+    )
+    return wrong, warnings
 
 
 def _plain(kind: str, store: SqliteStore, name: str) -> tuple[str, list[Write], str]:

@@ -12,6 +12,7 @@ from frota.resources import (
     cluster_rules,
     fleet_rules,
     hostgroup_rules,
+    keeping_rules,
     member_rules,
     placement_rules,
     plant_rules,
@@ -34,7 +35,7 @@ _RULES = {
     "InferenceService": workload_rules.SERVICE_RULES,
     "TrainingJob": workload_rules.JOB_RULES,
 }
-_ACROSS = (*plant_rules.RULES, *member_rules.RULES, *placement_rules.RULES)
+_ACROSS = (*plant_rules.RULES, *member_rules.RULES, *placement_rules.RULES, *keeping_rules.RULES)
 
 
 @dataclass(frozen=True, slots=True)
