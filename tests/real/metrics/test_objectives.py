@@ -18,9 +18,9 @@ from frota.ports.objectives import MeterAddress
 from frota.resources.documents import load
 from frota.runtime.clock import SystemClock
 from tests.contract.objectives import ObjectivesContract
-from tests.waiting import until
 from tests.real.metrics.prometheus import BIN, Exporter, Prometheus
 from tests.real.needs import require
+from tests.waiting import until
 
 pytestmark = pytest.mark.real
 EXAMPLE = Path(__file__).parents[3] / "examples" / "by-environment"
