@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+from frota.drivers.eventloop import EventLoop
 from frota.drivers.kubernetes.member import Kit, Member
 from frota.model.delivery import (
     ChangeResult,
@@ -26,8 +27,6 @@ from frota.model.objects import MEMBERSHIP_LABEL
 from frota.ports.clock import Clock
 from frota.ports.clusters import ClusterAddress
 
-_CLOSE_S = 3.0
-_LAST_TURNS = 5  # of the loop, in which connections that were dropped close their sockets
 _SETTLED_MOST = 100_000  # ids that are remembered, so that none is carried out twice
 # For names and files that hang: at most two threads for each cluster, made when needed.
 _THREADS_MOST = 512
@@ -54,16 +53,14 @@ class KubernetesClusters:
         self._deliveries: dict[str, DeliveryOutcome | str] = {}  # or the cluster, until it ends
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._wakes: tuple[Callable[[str], None], ...] = ()
-        self._closed = False
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS_MOST, "kubernetes-wait"))
         self._closings: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="kubernetes", daemon=True)
-        self._thread.start()
+        self._running = EventLoop("kubernetes")
+        threads = ThreadPoolExecutor(_THREADS_MOST, "kubernetes-wait")
+        self._running.post(lambda: self._running.loop.set_default_executor(threads))
 
     def attach(self, address: ClusterAddress, kinds: frozenset[WatchedKind]) -> None:
         """See ``ports.clusters.Clusters``."""
-        self._post(lambda: self._attach(address, kinds))
+        self._running.post(lambda: self._attach(address, kinds))
 
     def detach(self, cluster: str) -> None:
         """See ``ports.clusters.Clusters``."""
@@ -71,7 +68,7 @@ class KubernetesClusters:
             member = self._members.pop(cluster, None)
         why = "the cluster is not watched any longer"
         # Posted in any case: the member may be about to be made.
-        self._post(lambda: self._end_member(cluster, member, why))
+        self._running.post(lambda: self._end_member(cluster, member, why))
 
     def view(self, cluster: str) -> ClusterView:
         """See ``ports.clusters.Clusters``."""
@@ -87,11 +84,11 @@ class KubernetesClusters:
             if delivery.id in self._deliveries or delivery.id in self._settled:
                 return
             self._deliveries[delivery.id] = delivery.cluster
-        self._post(lambda: self._order(delivery))
+        self._running.post(lambda: self._order(delivery))
 
     def cancel(self, delivery: str) -> None:
         """See ``ports.clusters.Clusters``."""
-        self._post(lambda: self._cancel(delivery))
+        self._running.post(lambda: self._cancel(delivery))
 
     def outcomes(self) -> Sequence[DeliveryOutcome]:
         """See ``ports.clusters.Clusters``."""
@@ -118,21 +115,7 @@ class KubernetesClusters:
         again does nothing."""
         with self._lock:
             self._wakes = ()
-        if not self._closed:
-            self._post(self._close)
-            self._closed = True
-            self._thread.join(_CLOSE_S)
-
-    def _post(self, act: Callable[[], None]) -> None:
-        if not self._closed:
-            self._loop.call_soon_threadsafe(act)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+        self._running.close(self._end_members)
 
     def _attach(self, address: ClusterAddress, kinds: frozenset[WatchedKind]) -> None:
         member = self._members.get(address.name)
@@ -149,7 +132,7 @@ class KubernetesClusters:
         with self._lock:
             member = self._members.pop(cluster, None) or member
         if member is not None:
-            closing = self._loop.create_task(member.close(why))
+            closing = self._running.loop.create_task(member.close(why))
             self._closings.add(closing)
             closing.add_done_callback(self._closings.discard)
             self._wake(cluster)
@@ -179,18 +162,6 @@ class KubernetesClusters:
         for wake in self._wakes:
             wake(cluster)
 
-    def _close(self) -> None:
+    def _end_members(self) -> None:
         for cluster in list(self._members):
             self._end_member(cluster, None, "Frota ends")
-        ending = self._loop.create_task(self._end_all())
-        ending.add_done_callback(lambda _: self._loop.stop())
-
-    async def _end_all(self) -> None:
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        await asyncio.wait(others, timeout=_CLOSE_S / 2) if others else None
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(0)
-        await self._loop.shutdown_asyncgens()

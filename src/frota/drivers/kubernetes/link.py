@@ -20,6 +20,7 @@ from frota.drivers.kubernetes.access import Access, Pass
 from frota.drivers.kubernetes.fault import Garbled, Silent, TooLarge, answered, plain
 from frota.drivers.kubernetes.lines import Lines
 from frota.drivers.kubernetes.names import LastKnown
+from frota.drivers.sockets import Sockets
 
 BODY_MOST = 64 * 1024 * 1024  # bytes of one answer
 LINE_MOST = 16 * 1024 * 1024  # bytes of one watch event
@@ -52,6 +53,7 @@ class Link:
         self._access = access
         self._heard = heard
         self._session: aiohttp.ClientSession | None = None
+        self._sockets = Sockets()
         self._closed = False
 
     async def call(self, call: Call) -> tuple[int, bytes]:
@@ -113,6 +115,7 @@ class Link:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+            self._sockets.cut()
 
     async def _open(self, call: Call, used: Pass, silence: float) -> aiohttp.ClientResponse:
         """An answer with success. After a 401 it is tried once more, with new credentials."""
@@ -141,7 +144,7 @@ class Link:
         if self._closed:
             raise Silent("Frota has let go of this cluster", sent=False)
         if self._session is None:
-            self._session = _session()
+            self._session = _session(self._sockets)
         query = f"?{urlencode(call.query)}" if call.query else ""
         headers = CIMultiDict(used.headers)
         headers["Accept"] = call.accept
@@ -172,12 +175,13 @@ def document(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(sockets: Sockets) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # bounded where requests begin; the question whether it lives must never queue
         resolver=LastKnown(),
         use_dns_cache=False,
         keepalive_timeout=_KEEP_ALIVE_S,
+        socket_factory=sockets,
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -17,14 +16,14 @@ from pathlib import Path
 import aiohttp
 
 from frota import __version__
+from frota.drivers.eventloop import EventLoop
 from frota.drivers.prometheus.answer import BODY_MOST, NoAnswer, question, rates
+from frota.drivers.sockets import Sockets
 from frota.model.objectives import Measured, ServiceKey
 from frota.ports.clock import Clock
 from frota.ports.objectives import ASK_S, MeterAddress
 
 _ANSWER_S = 10.0
-_CLOSE_S = 3.0
-_LAST_TURNS = 5  # of the loop, in which connections that were dropped close their sockets
 _TOKEN_MOST = 64 * 1024
 
 
@@ -37,10 +36,7 @@ class PrometheusObjectives:
         self._measured: dict[str, Measured] = {}
         self._addresses: dict[str, MeterAddress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}  # of the loop's thread alone
-        self._closed = False
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="objectives", daemon=True)
-        self._thread.start()
+        self._running = EventLoop("objectives")
 
     def attach(self, address: MeterAddress) -> None:
         """See ``ports.objectives.Objectives``."""
@@ -49,7 +45,7 @@ class PrometheusObjectives:
                 return
             self._addresses[address.cluster] = address
             self._measured.pop(address.cluster, None)
-        self._post(lambda: self._begin(address))
+        self._running.post(lambda: self._begin(address))
 
     def detach(self, cluster: str) -> None:
         """See ``ports.objectives.Objectives``."""
@@ -57,7 +53,7 @@ class PrometheusObjectives:
             self._measured.pop(cluster, None)
             known = self._addresses.pop(cluster, None)
         if known is not None:
-            self._post(lambda: self._end(cluster))
+            self._running.post(lambda: self._end(cluster))
 
     def measured(self, cluster: str) -> Measured:
         """See ``ports.objectives.Objectives``."""
@@ -66,52 +62,36 @@ class PrometheusObjectives:
 
     def close(self) -> None:
         """See ``ports.objectives.Objectives``."""
-        if not self._closed:
-            self._post(lambda: self._loop.create_task(self._end_all()))
-            self._closed = True
-            self._thread.join(_CLOSE_S)
-
-    def _post(self, act: Callable[[], object]) -> None:
-        if not self._closed:
-            self._loop.call_soon_threadsafe(act)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+        self._running.close(self._end_all)
 
     def _begin(self, address: MeterAddress) -> None:
         self._end(address.cluster)
-        self._tasks[address.cluster] = self._loop.create_task(self._ask(address))
+        self._tasks[address.cluster] = self._running.loop.create_task(self._ask(address))
 
     def _end(self, cluster: str) -> None:
         task = self._tasks.pop(cluster, None)
         if task is not None:
             task.cancel()
 
-    async def _end_all(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(0)
-        self._loop.stop()
+    def _end_all(self) -> None:
+        for cluster in list(self._tasks):
+            self._end(cluster)
 
     async def _ask(self, address: MeterAddress) -> None:
         """For ever; after a failure with a new connection, and files read anew."""
         while True:
+            sockets = Sockets()
             try:
                 tls = await asyncio.to_thread(_tls, address.ca)
-                connector = aiohttp.TCPConnector(ssl=tls, limit=1)
+                connector = aiohttp.TCPConnector(ssl=tls, limit=1, socket_factory=sockets)
                 async with aiohttp.ClientSession(connector=connector) as session:
                     while True:
                         self._note(address, await _answer(session, address), "")
                         await asyncio.sleep(ASK_S)
             except NoAnswer as fault:
                 self._note(address, None, str(fault))
+            finally:
+                sockets.cut()
             await asyncio.sleep(ASK_S)
 
     def _note(
