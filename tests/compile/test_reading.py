@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from frota.compile.kubernetes import compile_fleet, extension_of
+from frota.compile.kubernetes.reading import sites
 from frota.model.objects import key_of
 from tests.compile.fleets import EVERYTHING, compiled, documents, of_kind, pod_templates, site
+from tests.resources import members as fleets
+from tests.resources.test_plant_rules import together
 
 
 def _spec(cluster: str, kind: str, name: str) -> Any:
@@ -53,6 +56,18 @@ def test_overrides_hold_in_their_environment_only() -> None:
 def test_who_stands_by_has_fewer_replicas() -> None:
     scaler = _spec("infer-west", "HorizontalPodAutoscaler", "ml-inference/chat")
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (1, 8)
+
+
+def test_nobody_stands_by_where_no_primary_answers() -> None:
+    """Of each environment: what answers in prod answers nobody in staging."""
+    fleet = [fleets.fleet(), fleets.team()]
+    fleet += [fleets.member("a"), fleets.member("b", "west")]
+    fleet += [fleets.member("s", "west", environment="staging")]
+    traffic = {"mode": "active-passive", "primary": "east", "standbyReplicas": 0}
+    loaded = together(*fleet, fleets.service(traffic=traffic, replicas=3))
+    found = sites(resource.document for resource in loaded.resources)
+    replicas = {site.cluster: site.services[0].replicas for site in found}
+    assert replicas == {"a": 3, "b": 0, "s": 3}
 
 
 def test_gpu_pods_go_to_their_pools_and_spot_only_when_they_said_so() -> None:

@@ -50,6 +50,15 @@ SERVICES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "found nothing (the field is required)")
         ],
     ),
+    "a source that is not carried": (
+        {"model": {"name": "m", "version": "1", "digest": DIGEST, "source": "oci://hub/m:1"}},
+        [
+            (
+                "spec.model.source: expected a place to fetch from (https, http, az, abfss, s3, gs, "
+                'hf, pvc): az://acme/m.tar; found "oci://hub/m:1"'
+            )
+        ],
+    ),
     "a source with a signature": (
         {
             "model": {
@@ -284,6 +293,8 @@ def test_quotas_that_hold_too_little() -> None:
     assert found == [f"spec.team: {text} (the rest waits)" for text in says]
     scaled = service(scaling={"max": 2, "min": 0}, byEnvironment={"prod": {"replicas": 1}})
     assert warnings(together(*clusters, team(quotas=[{"gpus": 2}]), scaled)) == []
+    fixed = service(scaling={"max": 8}, byEnvironment={"prod": {"replicas": 2}})
+    assert warnings(together(*clusters, team(quotas=[{"gpus": 2}]), fixed)) == []
     train = (*clusters, member("t", function="training"))
     assert warnings(together(*train, team(quotas=[{"gpus": 8}]), job())) == [
         (

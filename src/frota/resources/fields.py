@@ -68,7 +68,7 @@ PATTERN_WORDS = {
     HTTPS_PATTERN: "a URL such as https://oidc.example/east/",
     DIGEST_PATTERN: "a digest: sha256: and 64 digits 0-9, a-f",
     IMAGE_PATTERN: "an image by its digest, registry.example/name@sha256: and 64 digits 0-9, a-f",
-    SOURCE_PATTERN: "a place such as az://acme/models/llama-8b.tar or https://store.example/llama-8b.tar",
+    SOURCE_PATTERN: "a place to fetch from (https, http, az, abfss, s3, gs, hf, pvc): az://acme/m.tar",
     STORE_PATTERN: "a store such as file:///srv/frota/bundles or https://acme.blob.example/frota",
     CIDR_PATTERN: "a network such as 10.1.2.0/24",
     SUBJECT_PATTERN: "a group as the clusters know it, such as ml-oncall or its object id",

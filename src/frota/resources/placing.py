@@ -39,11 +39,18 @@ def fits(workload: Any, name: str, cluster: Any) -> bool:
 
 
 def in_environment(service: Any, environment: str) -> dict[str, Any]:
-    """The spec of a service as it is in one environment."""
+    """The spec of a service as it is in one environment. So many replicas there are not
+    scaled as elsewhere."""
     spec = at(service, "spec")
     base: dict[str, Any] = dict(spec) if isinstance(spec, dict) else {}
-    other = at(base, "byEnvironment", environment)
-    return base | {key: value for key, value in (other or {}).items() if value is not None}
+    found = at(base, "byEnvironment", environment)
+    base.pop("byEnvironment", None)
+    other = {key: value for key, value in (found or {}).items() if value is not None}
+    if "args" in other and isinstance(base.get("runtime"), dict):
+        base["runtime"] = base["runtime"] | {"args": other.pop("args")}
+    if "replicas" in other:
+        base.pop("scaling", None)
+    return base | other
 
 
 def namespace_of(team: Any, function: str) -> str:

@@ -8,137 +8,159 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from frota.compile.kubernetes import site as values
 from frota.resources.cluster import Cluster
 from frota.resources.fields import Strict
-from frota.resources.inference import InferenceService, Scaling, ServiceOverride
+from frota.resources.inference import InferenceService, Scaling
 from frota.resources.nodepools import NodePool
+from frota.resources.placing import fits, in_environment, namespace_of, quota_of
 from frota.resources.quantity import parse_duration
-from frota.resources.team import Team, TeamQuota
+from frota.resources.team import Team
 from frota.resources.training import TrainingJob
-from frota.resources.workload import (
-    Flow,
-    InferencePlacement,
-    ModelRef,
-    Resources,
-    TrainingPlacement,
-)
+from frota.resources.workload import Flow, ModelRef, Resources
 
 _Kind = TypeVar("_Kind", bound=Strict)
+_ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Documents:
-    """The kinds that matter here, by name."""
+    """The documents of all fleets. ``written``: by kind and name, as they are."""
 
-    clusters: Mapping[str, Cluster]
-    teams: Mapping[str, Team]
-    services: Mapping[str, InferenceService]
-    jobs: Mapping[str, TrainingJob]
+    written: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    @cached_property
+    def clusters(self) -> Mapping[str, Cluster]:
+        """The members of fleets."""
+        found = _read(Cluster, self.written)
+        return {name: cluster for name, cluster in found.items() if cluster.spec.fleet}
+
+    @cached_property
+    def teams(self) -> Mapping[str, Team]:
+        return _read(Team, self.written)
+
+    @cached_property
+    def jobs(self) -> Mapping[str, TrainingJob]:
+        return _read(TrainingJob, self.written)
+
+    @cached_property
+    def services(self) -> Mapping[str, Mapping[str, InferenceService]]:
+        """By environment, as they are there."""
+        kind = InferenceService.__name__
+        return {
+            environment: _read(
+                InferenceService,
+                {
+                    kind: {
+                        name: {**service, "spec": in_environment(service, environment)}
+                        for name, service in self.written.get(kind, {}).items()
+                    }
+                },
+            )
+            for environment in _ENVIRONMENTS
+        }
+
+    @cached_property
+    def led(self) -> frozenset[tuple[str, str]]:
+        """(service, environment) where a cluster of the service's primary region has it."""
+        return frozenset(
+            (name, _environment(cluster))
+            for name, service in self.services["prod"].items()
+            for cluster in self.clusters.values()
+            if cluster.spec.region == service.spec.traffic.primary and self.placed(service, cluster)
+        )
+
+    def placed(self, workload: InferenceService | TrainingJob, cluster: Cluster) -> bool:
+        """Whether a cluster is one of those that a workload of its fleet asks for."""
+        team = self.teams.get(workload.spec.team)
+        name = cluster.metadata.name
+        written = self.written[workload.kind][workload.metadata.name]
+        own = team is not None and team.spec.fleet == cluster.spec.fleet
+        return own and fits(written, name, self.written["Cluster"][name])
+
+    def namespace(self, cluster: Cluster, team: str) -> str:
+        """That of a team in a cluster."""
+        return namespace_of(self.written["Team"][team], cluster.spec.function or "inference")
 
 
 def sites(documents: Iterable[Mapping[str, Any]]) -> tuple[values.Site, ...]:
     """Every cluster that is a member of a fleet, by name."""
-    held = list(documents)
-    found = _Documents(
-        _of_kind(held, Cluster),
-        _of_kind(held, Team),
-        _of_kind(held, InferenceService),
-        _of_kind(held, TrainingJob),
-    )
-    members = [cluster for cluster in found.clusters.values() if cluster.spec.fleet]
-    return tuple(_site(cluster, found) for cluster in members)
+    written: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for document in documents:
+        written.setdefault(document["kind"], {})[document["metadata"]["name"]] = document
+    found = _Documents(written)
+    return tuple(_site(cluster, found) for cluster in found.clusters.values())
 
 
-def _of_kind(documents: list[Mapping[str, Any]], kind: type[_Kind]) -> dict[str, _Kind]:
-    named = {
-        document["metadata"]["name"]: kind.model_validate(dict(document))
-        for document in documents
-        if document["kind"] == kind.__name__
-    }
-    return dict(sorted(named.items()))
+def _read(
+    kind: type[_Kind], written: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> dict[str, _Kind]:
+    own = sorted(written.get(kind.__name__, {}).items())
+    return {name: kind.model_validate(dict(document)) for name, document in own}
 
 
 def _site(cluster: Cluster, found: _Documents) -> values.Site:
     spec = cluster.spec
-    teams = {name: team for name, team in found.teams.items() if team.spec.fleet == spec.fleet}
+    teams = [team for team in found.teams.values() if team.spec.fleet == spec.fleet]
     services = [
-        _service(cluster, service, teams[service.spec.team])
-        for service in found.services.values()
-        if service.spec.team in teams and _fits(service.spec.placement, cluster)
+        _service(cluster, service, found)
+        for service in found.services[_environment(cluster)].values()
+        if found.placed(service, cluster)
     ]
-    jobs = [
-        _job(cluster, job, teams[job.spec.team])
-        for job in found.jobs.values()
-        if job.spec.team in teams and _fits(job.spec.placement, cluster)
-    ]
+    jobs = [_job(cluster, job, found) for job in found.jobs.values() if found.placed(job, cluster)]
     busy = {service.team for service in services} | {job.team for job in jobs}
-    tenancies = [_tenancy(cluster, team) for team in teams.values() if _works(cluster, team, busy)]
+    tenancies = [_tenancy(cluster, team, found) for team in teams]
     return values.Site(
         fleet=spec.fleet or "",
         cluster=cluster.metadata.name,
         function=spec.function or "inference",
-        environment=spec.environment or "prod",
+        environment=_environment(cluster),
         region=spec.region or "",
         pools=tuple(_pool(pool) for pool in sorted(spec.node_pools, key=lambda pool: pool.name)),
         client_id=spec.identity.client_id if spec.identity else "",
         telemetry=spec.telemetry.namespace,
         dns=values.Peer(spec.dns.namespace, spec.dns.labels),
-        tenancies=tuple(tenancies),
+        tenancies=tuple(
+            tenancy
+            for tenancy, given in tenancies
+            # Where something of it runs, where it was given a share, and wherever things are
+            # tried out.
+            if given or tenancy.team in busy or spec.function == "experimentation"
+        ),
         services=tuple(services),
         jobs=tuple(jobs),
     )
 
 
-def _fits(placement: InferencePlacement | TrainingPlacement, cluster: Cluster) -> bool:
-    spec = cluster.spec
-    return (
-        placement.function == spec.function
-        and (not placement.environments or spec.environment in placement.environments)
-        and (not placement.regions or spec.region in placement.regions)
-        and (not placement.clusters or cluster.metadata.name in placement.clusters)
+def _environment(cluster: Cluster) -> str:
+    return cluster.spec.environment or "prod"
+
+
+def _tenancy(cluster: Cluster, team: Team, found: _Documents) -> tuple[values.Tenancy, bool]:
+    """A team in a cluster, and whether it was given a share of it."""
+    members, name = team.spec.members, team.metadata.name
+    share = quota_of(
+        found.written["Team"][name],
+        cluster.metadata.name,
+        found.written["Cluster"][cluster.metadata.name],
     )
-
-
-def _works(cluster: Cluster, team: Team, busy: set[str]) -> bool:
-    """Where a team has a namespace: where something of it runs, where it was given a share,
-    and wherever things are tried out."""
-    given = any(_meant(cluster, quota) for quota in team.spec.quotas)
-    return team.metadata.name in busy or given or cluster.spec.function == "experimentation"
-
-
-def _meant(cluster: Cluster, quota: TeamQuota) -> bool:
-    spec = cluster.spec
-    return (
-        quota.environment in (None, spec.environment)
-        and quota.function in (None, spec.function)
-        and quota.cluster in (None, cluster.metadata.name)
-    )
-
-
-def _tenancy(cluster: Cluster, team: Team) -> values.Tenancy:
-    members = team.spec.members
-    given = next((quota for quota in team.spec.quotas if _meant(cluster, quota)), None)
     quota = values.Quota()
-    if given:
+    if share is not None:
+        given = team.spec.quotas[share[0]]
         quota = values.Quota(given.gpus, given.cpus, given.memory, given.pods, given.volumes)
-    return values.Tenancy(
-        team=team.metadata.name,
-        namespace=_namespace(cluster, team),
+    tenancy = values.Tenancy(
+        team=name,
+        namespace=found.namespace(cluster, name),
         viewers=tuple(members.viewers),
         operators=tuple(members.operators),
         members=tuple(members.team),
         quota=quota,
         ttl=_seconds(team.spec.ttl),
     )
-
-
-def _namespace(cluster: Cluster, team: Team) -> str:
-    function = cluster.spec.function or "inference"
-    named: str | None = getattr(team.spec.namespaces, function)
-    return named or f"{team.metadata.name}-{function}"
+    return tenancy, share is not None
 
 
 def _pool(pool: NodePool) -> values.Pool:
@@ -149,28 +171,25 @@ def _pool(pool: NodePool) -> values.Pool:
     return values.Pool(pool.name, pool.labels, taints, gpu, pool.spot)
 
 
-def _service(cluster: Cluster, service: InferenceService, team: Team) -> values.Service:
+def _service(cluster: Cluster, service: InferenceService, found: _Documents) -> values.Service:
     spec, runtime = service.spec, service.spec.runtime
-    own = getattr(spec.by_environment, cluster.spec.environment or "prod") or ServiceOverride()
-    replicas = spec.replicas if own.replicas is None else own.replicas
-    scaling = own.scaling or (None if own.replicas is not None else spec.scaling)
-    replicas, scaling = _standing_by(cluster, service, replicas, scaling)
+    replicas, scaling = _standing_by(cluster, service, found)
     availability = spec.slo.availability
     return values.Service(
         name=service.metadata.name,
         team=spec.team,
-        namespace=_namespace(cluster, team),
+        namespace=found.namespace(cluster, spec.team),
         model=_model(spec.model),
         image=runtime.image,
         port=runtime.port,
-        resources=_resources(own.resources or spec.resources),
+        resources=_resources(spec.resources),
         replicas=replicas,
-        args=tuple(runtime.args if own.args is None else own.args),
+        args=tuple(runtime.args),
         env=runtime.env,
         metrics_port=runtime.metrics_port or 0,
         startup=_seconds(runtime.startup),
         health=runtime.health,
-        nodes_per_replica=own.nodes_per_replica or spec.nodes_per_replica,
+        nodes_per_replica=spec.nodes_per_replica,
         pool=spec.pool or "",
         scaling=_scaling(scaling),
         slo=values.Slo(
@@ -189,25 +208,27 @@ def _scaling(scaling: Scaling | None) -> values.Scaling | None:
 
 
 def _standing_by(
-    cluster: Cluster, service: InferenceService, replicas: int, scaling: Scaling | None
+    cluster: Cluster, service: InferenceService, found: _Documents
 ) -> tuple[int, Scaling | None]:
-    """Fewer replicas where others answer; none at all is not scaled."""
-    traffic = service.spec.traffic
-    waits = traffic.mode == "active-passive" and cluster.spec.region != traffic.primary
+    """Fewer replicas where others of the environment answer; none at all is not scaled."""
+    spec, traffic = service.spec, service.spec.traffic
     fewer = traffic.standby_replicas
-    if not waits or fewer is None:
-        return replicas, scaling
-    if scaling is None or fewer == 0:
+    answers = cluster.spec.region == traffic.primary or (
+        (service.metadata.name, _environment(cluster)) not in found.led
+    )
+    if traffic.mode != "active-passive" or answers or fewer is None:
+        return spec.replicas, spec.scaling
+    if spec.scaling is None or fewer == 0:
         return fewer, None
-    return fewer, scaling.model_copy(update={"min": min(fewer, scaling.max)})
+    return fewer, spec.scaling.model_copy(update={"min": min(fewer, spec.scaling.max)})
 
 
-def _job(cluster: Cluster, job: TrainingJob, team: Team) -> values.Job:
+def _job(cluster: Cluster, job: TrainingJob, found: _Documents) -> values.Job:
     spec, kept = job.spec, job.spec.checkpoint
     return values.Job(
         name=job.metadata.name,
         team=spec.team,
-        namespace=_namespace(cluster, team),
+        namespace=found.namespace(cluster, spec.team),
         image=spec.image,
         resources=_resources(spec.resources),
         command=tuple(spec.command),
