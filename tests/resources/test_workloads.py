@@ -54,8 +54,8 @@ SERVICES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"model": {"name": "m", "version": "1", "digest": DIGEST, "source": "oci://hub/m:1"}},
         [
             (
-                "spec.model.source: expected a place to fetch from (https, http, az, abfss, s3, gs, "
-                'hf, pvc): az://acme/m.tar; found "oci://hub/m:1"'
+                "spec.model.source: expected a place to fetch from (https, http, az, abfss, s3, "
+                'gs, hf, pvc): az://acme/m.tar; found "oci://hub/m:1"'
             )
         ],
     ),
