@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -69,7 +70,7 @@ _CHAPTERS: tuple[tuple[str, str, Step, tuple[str, ...]], ...] = (
     (
         "Host a is cut off, from its storage too",
         (
-            "Nobody can reach it, and its power is on. It must end its own VMs before they start\n"
+            "Nobody can reach it, nor its power controller. It must end its own VMs before they start\n"
             "elsewhere; and when they do, the controllers are killed with kill -9."
         ),
         lambda stage: mishaps.cut_off(stage, "a", _found),
@@ -146,7 +147,9 @@ def _hosts() -> int:
             _tell(stage)
             assert not stage.copies.twice, stage.copies.twice
     except AssertionError as failed:
-        sys.stderr.write(f"demo: the story did not go as it must: {failed}\n")
+        at = traceback.extract_tb(failed.__traceback__)[-1]
+        told = f"{str(failed) or at.line} ({at.name}, line {at.lineno} of {at.filename})"
+        sys.stderr.write(f"demo: the story did not go as it must: {told}\n")
         return 1
     took = time.monotonic() - began
     _say(f"\nTold in {took:.0f} s. No VM ever ran twice. Everything is removed again.")

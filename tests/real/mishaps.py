@@ -52,10 +52,10 @@ def hangs(stage: Stage, host: str, tell: Tell) -> None:
 
 
 def cut_off(stage: Stage, host: str, tell: Tell) -> None:
-    """No network and no lease storage: the host ends its own VMs before they start
-    elsewhere. The controllers are killed when that has begun."""
+    """No network, no lease storage, and nobody reaches its power controller: the host ends
+    its own VMs before they start elsewhere. The controllers are killed when that has begun."""
     victims, at = stage.on(host), now()
-    stage.lab.cut(host, storage=True)
+    stage.lab.cut(host, storage=True, control=True)
     begun = stage.restart_begun(at)
     stage.kill()
     stage.up()
