@@ -70,8 +70,8 @@ _CHAPTERS: tuple[tuple[str, str, Step, tuple[str, ...]], ...] = (
     (
         "Host a is cut off, from its storage too",
         (
-            "Nobody can reach it, nor its power controller. It must end its own VMs before they start\n"
-            "elsewhere; and when they do, the controllers are killed with kill -9."
+            "Nobody can reach it, nor its power controller. It must end its own VMs before they\n"
+            "start elsewhere; and when they do, the controllers are killed with kill -9."
         ),
         lambda stage: mishaps.cut_off(stage, "a", _found),
         ("explain host/a --last 1",),
