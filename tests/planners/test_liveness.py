@@ -136,7 +136,7 @@ STARTING = replace(
         # It failed by its own word, and runs all the same: what runs counts.
         (B, view(B, running("v")), (FAILED,), VmState.RUNNING),
         (B, view(B, running("v")), (UNSEEN,), VmState.RUNNING),
-        (B, view(B), (UNSEEN,), VmState.LOST),
+        (B, view(B), (UNSEEN,), VmState.STARTING),
         (ISOLATED, dead("b"), (UNSEEN,), VmState.STARTING),
         (down("b"), dead("b"), (), VmState.LOST),
         (down("b"), dead("b"), (UNSEEN,), VmState.LOST),
@@ -150,6 +150,17 @@ def test_starts(b: Host, seen: HostView, ends: tuple[Outcome, ...], state: VmSta
     assert result is not None
     assert result.state is state
     assert found.settled == (("op",) if ends and state is not VmState.STARTING else ())
+
+
+def test_a_start_whose_end_nobody_saw_is_given_the_time_to_show() -> None:
+    """The daemon hung, and may do only now what it was told."""
+    missed = after(STARTING, [B], [view(B)], UNSEEN)
+    assert (missed.state, missed.missed_at) == (VmState.STARTING, NOW)
+    shown = after(missed, [B], [view(B, running("v"))], UNSEEN)
+    assert (shown.state, shown.missed_at) == (VmState.RUNNING, None)
+    long_ago = replace(missed, missed_at=NOW - 3)
+    given_up = after(long_ago, [B], [view(B)], UNSEEN)
+    assert (given_up.state, given_up.missed_at) == (VmState.LOST, None)
 
 
 def test_a_failed_start_waits_longer_each_time() -> None:

@@ -251,7 +251,7 @@ def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
     if vm.missed_at is None:
         note = f"host {vm.host} shows no copy of it"
         return replace(vm, state=VmState.UNMONITORED, missed_at=now, reason=note)
-    if now < vm.missed_at + _patience(scene.snapshot.policy.timers):
+    if not _missed_long(vm, scene):
         return vm
     if vm.transit and not scene.empty(vm, vm.transit):
         return vm  # the other end of its last move fell silent: it may run there
@@ -261,6 +261,12 @@ def _vanished(vm: Vm, scene: _Scene) -> Vm | None:
 def _patience(timers: Timers) -> float:
     """Seconds until every host that answers has certainly been looked at anew."""
     return timers.suspect_beats * timers.beat
+
+
+def _missed_long(vm: Vm, scene: _Scene) -> bool:
+    """Whether a guest was missed for so long that it would have been seen."""
+    patience = _patience(scene.snapshot.policy.timers)
+    return vm.missed_at is not None and scene.snapshot.now >= vm.missed_at + patience
 
 
 def _ended(vm: Vm, scene: _Scene) -> Vm:
@@ -314,6 +320,7 @@ def _arrived(vm: Vm, operation: Operation, now: float) -> Vm:
         started_at=vm.started_at if operation.verb is Verb.LIVE else now,
         epoch=operation.epoch,
         operation=None,
+        missed_at=None,
         failures=vm.failures if operation.verb is Verb.START else 0,
         reason="",
         transit=vm.transit if half_way else "",
@@ -326,6 +333,7 @@ def _failed(vm: Vm, scene: _Scene, state: VmState, why: str) -> Vm:
         vm,
         state=state,
         operation=None,
+        missed_at=None,
         transit="",
         failures=vm.failures + 1,
         retry_at=scene.snapshot.now + _wait(vm, scene),
@@ -347,6 +355,9 @@ def _starting(vm: Vm, operation: Operation, end: Outcome | None, scene: _Scene) 
         return _arrived(vm, operation, scene.snapshot.now)
     if not scene.empty(vm, dst):
         return vm
+    if end.unknown and not _missed_long(vm, scene):
+        # A daemon that hung may do only now what it was told, with the room it was given.
+        return vm if vm.missed_at is not None else replace(vm, missed_at=scene.snapshot.now)
     return _failed(vm, scene, VmState.LOST, f"start on {dst} failed: {end.error or 'unknown'}")
 
 
