@@ -60,7 +60,7 @@ def cluster() -> Iterator[Cluster]:
         yield clusters[0]
 
 
-def _kubeconfig(cluster: Cluster, file: Path) -> None:
+def agent_kubeconfig(cluster: Cluster, file: Path) -> None:
     """The manifests applied, and the way in that the agent has by them."""
     admin = cluster.api()
     pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
@@ -104,12 +104,12 @@ def _words(folder: Path, store: str, signer: Signer) -> list[str]:
     return [*words, "--kubeconfig", str(folder / "kubeconfig")]
 
 
-def _published(found: Places, signer: Signer, *names: str) -> None:
+def published(found: Places, signer: Signer, *names: str) -> None:
     blobs = DirectoryBlobs(Path(found.bundles.name))
     publish(blobs, Bundle("acme", "east", _objects(*names)), Stamp(signer, 1))
 
 
-def _data(api: Api, name: str) -> Any:
+def data_of(api: Api, name: str) -> Any:
     answer = api.call("GET", f"/api/v1/namespaces/{_SPACE}/configmaps/{name}")
     return answer.body["data"] if answer.ok else None
 
@@ -123,7 +123,7 @@ def _until(holds: Callable[[], bool], log: Path, seconds: float = 60.0) -> None:
 
 def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> None:
     api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
-    _kubeconfig(cluster, tmp_path / "kubeconfig")
+    agent_kubeconfig(cluster, tmp_path / "kubeconfig")
     signer, found = new_signer(tmp_path / "key"), places(store, "east")
     words = _words(tmp_path, store, signer)
 
@@ -134,19 +134,19 @@ def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> No
         fits = said is not None and said.sequence == sequence
         return bool(fits and now and now.status is Truth.TRUE)
 
-    _published(found, signer, "a", "b")
+    published(found, signer, "a", "b")
     with _running(words, log):
-        _until(lambda: _data(api, "a") == {"of": "a"} and _data(api, "b") == {"of": "b"}, log)
+        _until(lambda: data_of(api, "a") == {"of": "a"} and data_of(api, "b") == {"of": "b"}, log)
         _until(lambda: synced(1), log)
         changed = {"data": {"of": "somebody"}}
         place = f"/api/v1/namespaces/{_SPACE}/configmaps/a"
         api.call("PATCH", place, changed, form="application/merge-patch+json").demand()
-        _until(lambda: _data(api, "a") == {"of": "a"}, log)
-    _published(found, signer, "a")  # while it is dead
+        _until(lambda: data_of(api, "a") == {"of": "a"}, log)
+    published(found, signer, "a")  # while it is dead
     with _running(words, log) as process:
-        _until(lambda: _data(api, "b") is None, log)
+        _until(lambda: data_of(api, "b") is None, log)
         _until(lambda: synced(2), log)
-        assert _data(api, "a") == {"of": "a"}
+        assert data_of(api, "a") == {"of": "a"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()[-3000:]
 
@@ -155,7 +155,7 @@ def test_what_is_held_and_met_is_decided_by_a_person(cluster: Cluster, tmp_path:
     """With the agent's own rights: another manager's field is named and taken over, deletions
     are held, approved and carried out."""
     api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
-    _kubeconfig(cluster, tmp_path / "kubeconfig")
+    agent_kubeconfig(cluster, tmp_path / "kubeconfig")
     signer, found = new_signer(tmp_path / "key"), places(store, "east")
     folders = Path(found.bundles.name), Path(found.status.name)
     for folder in folders:
@@ -182,11 +182,11 @@ def test_what_is_held_and_met_is_decided_by_a_person(cluster: Cluster, tmp_path:
         assert any("held by helm" in problem for problem in status.problems), status.problems
         hub.take_over(("", "ConfigMap", _SPACE, "a"))
         until(lambda: hub.well)
-        assert _data(api, "a") == {"of": "a"}
+        assert data_of(api, "a") == {"of": "a"}
         hub.release(contents("a"))
         until(lambda: hub.held is not None)
         assert hub.held is not None
-        assert _data(api, "b") == {"of": "b"}
+        assert data_of(api, "b") == {"of": "b"}
         hub.approve(hub.held.approval)
         until(lambda: hub.well and not hub.approvals)
-        assert _data(api, "b") is None
+        assert data_of(api, "b") is None
