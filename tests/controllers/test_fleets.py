@@ -328,6 +328,30 @@ def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
     assert not stage.store.list(PRUNE_APPROVAL), "an approval that was used up was kept"
 
 
+def test_kinds_are_watched_until_nothing_is_left_of_them(stage: Stage) -> None:
+    stage.until(Phase.COMPLETED)
+    assert "Deployment" in {kind.kind for kind in stage.status("dev").kinds}
+    entry = stage.store.get("InferenceService", "chat")
+    assert entry is not None
+    stage.store.commit([Write("InferenceService", "chat", None, entry.revision)])
+    stage.step(30)
+    held = stage.status("dev").held
+    assert held is not None
+    assert "Deployment" in {kind.kind for kind in stage.status("dev").kinds}
+    stage.store.commit([Write(PRUNE_APPROVAL, f"dev/{held.approval.plan}", held.approval, None)])
+    stage.step(30)
+    left = {kind.kind for kind in stage.status("dev").kinds}
+    assert "Namespace" in left
+    assert "Deployment" not in left
+    before = stage.store.get(STATUS, "dev")
+    stage.step(100)
+    assert stage.store.get(STATUS, "dev") == before
+    stage.store.commit([Write("InferenceService", "chat", entry.value, 0)])
+    stage.until(Phase.COMPLETED)
+    stage.step(10)
+    assert stage.has("dev", CHAT)
+
+
 def test_what_nothing_refers_to_any_more_is_forgotten(stage: Stage) -> None:
     stage.until(Phase.COMPLETED)
     for turn in range(20):

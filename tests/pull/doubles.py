@@ -9,8 +9,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from frota.drivers.objects.fault import checked
-from frota.model.bundle import NOTHING, Bundle, Position, Progress
+from frota.model.bundle import Bundle, Progress, Remembered
 from frota.model.clusterstatus import ClusterCondition, ConditionType, Truth
+from frota.model.delivery import WatchedKind
 from frota.model.objects import Object
 from frota.planners.bundles import Signer
 from frota.ports.blobs import Blob, BlobError, BlobInfo, BlobMissing, BlobTaken, BlobTooLarge
@@ -93,16 +94,19 @@ class MemoryBlobs:
 
 @dataclass
 class MemoryAnchor:
-    position: Position = NOTHING
+    kept: Remembered = field(default_factory=Remembered)
     broken: str = ""
+    saves: int = 0
 
-    def load(self) -> Position:
+    def load(self) -> Remembered:
         if self.broken:
             raise AnchorError(self.broken)
-        return self.position
+        return self.kept
 
-    def save(self, position: Position) -> None:
-        self.position = max(self.load(), position)
+    def save(self, fresh: Remembered) -> None:
+        if fresh.position >= self.load().position:
+            self.kept = fresh
+            self.saves += 1
 
 
 def well(revision: str, *others: tuple[ConditionType, Truth, str, str], **parts: Any) -> Progress:
@@ -124,8 +128,11 @@ class Notes:
     """A reconciler that is done at once."""
 
     delivered: list[tuple[str, tuple[Object, ...]]] = field(default_factory=list)
+    kinds: frozenset[WatchedKind] = frozenset()
+    left: frozenset[WatchedKind] = frozenset()
 
-    def deliver(self, bundle: Bundle, revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
+        self.kinds = kinds
         if not self.delivered or self.delivered[-1][0] != revision:
             self.delivered.append((revision, bundle.objects))
-        return well(revision)
+        return well(revision, kinds=self.left)

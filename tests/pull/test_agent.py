@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
 
 from frota.controllers.publishing import agent_status, publish
 from frota.controllers.pull import Identity, KeysUnusable, Pace, PullAgent, Surroundings
-from frota.model.bundle import AgentStatus, Position, Refusal
+from frota.model.bundle import AgentStatus, Position, Refusal, Remembered
+from frota.model.delivery import WatchedKind
 from frota.planners.bundles import Signer, TrustedKey
 from frota.planners.bundlestore import HEAD, bundle_key
 from frota.planners.publication import Stamp
@@ -162,12 +163,12 @@ def test_an_anchor_that_was_set_back_does_not_help_either(world: World) -> None:
     old = dict(world.source.objects)
     world.publish("b")
     world.run(20)
-    world.anchor.position = Position(0, 1)
+    world.anchor.kept = Remembered(Position(0, 1))
     world.source.objects = old
     world.restart()
     world.run(20)
     assert world.status().refusal == Refusal.OLD
-    assert world.anchor.position == Position(0, 2)
+    assert world.anchor.kept.position == Position(0, 2)
 
 
 def test_old_local_files_do_not_help_either(world: World) -> None:
@@ -217,6 +218,51 @@ def test_a_restart_without_the_store_goes_on_with_what_is_kept(world: World) -> 
     world.restart()
     world.run(10)
     assert not world.notes.delivered
+
+
+def test_a_disk_that_is_lost_loses_nothing_that_counts(world: World) -> None:
+    """As an emptyDir does with its pod: no way back, no fork, no forgotten kind."""
+    world.publish("a")
+    old = dict(world.source.objects)
+    world.publish("a", "b")
+    world.run(20)
+    forked = MemoryBlobs()
+    publish(forked, bundle("a"), Stamp(signer(1), 1))
+    publish(forked, bundle("other"), Stamp(signer(1), 1))
+    kinds = world.anchor.kept.kinds
+    assert kinds == {WatchedKind("", "v1", "ConfigMap")}
+    for objects, refusal in ((old, Refusal.OLD), (forked.objects, Refusal.FORKED)):
+        world.local.objects.clear()
+        newest, world.source.objects = world.source.objects, objects
+        world.restart()
+        world.run(20)
+        assert world.status().refusal == refusal
+        assert world.status().position == Position(0, 2)
+        assert len(world.notes.delivered) == 1
+        world.source.objects = newest
+        world.run(121)
+        assert world.names() == ["a", "b"]
+    assert world.notes.kinds == kinds
+
+
+def test_kinds_are_remembered_until_nothing_is_left_of_them(world: World) -> None:
+    maps, services = WatchedKind("", "v1", "ConfigMap"), WatchedKind("", "v1", "Service")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}
+    both = replace(bundle("a"), objects=(config_map("a"), service))
+    publish(world.source, both, Stamp(signer(1), 1))
+    world.run(1)
+    world.publish("a")
+    world.run(20)
+    world.local.objects.clear()
+    world.restart()
+    world.run(20)
+    assert world.notes.kinds == {maps, services}
+    world.notes.left = frozenset({maps})
+    world.run(20)
+    assert world.anchor.kept.kinds == {maps}
+    saves = world.anchor.saves
+    world.run(300)
+    assert world.anchor.saves == saves
 
 
 def test_without_its_anchor_nothing_is_begun(world: World) -> None:

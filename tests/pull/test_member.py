@@ -41,6 +41,7 @@ class Stage:
         self.members = ClusterFleet(self.world)
         self.server = self.members.add("east").server
         self.lines: list[str] = []
+        self.anchor = MemoryAnchor()
         self.delivery: MemberDelivery | None = None
 
     def start(self) -> None:
@@ -63,7 +64,7 @@ class Stage:
             source=self.bundles,
             status=self.told,
             local=MemoryBlobs(),
-            anchor=MemoryAnchor(),
+            anchor=self.anchor,
             reconciler=self.delivery,
             keys=lambda: (signer().public,),
             clock=self.clock,
@@ -72,6 +73,12 @@ class Stage:
         )
         pace = Pace(poll=0.01, watch=0.01)
         self.agent = PullAgent(Identity("acme", "east", "1"), around, pace)
+
+    def lose(self) -> None:
+        """The agent's pod goes, with its disk."""
+        assert self.delivery is not None
+        self.delivery.close()
+        self.delivery = None
 
     def until(self, what: Callable[[], Any]) -> Any:
         end, alarm = self.clock.now() + _DEADLINE_S, PipeAlarm()
@@ -127,6 +134,21 @@ def test_held_deletions_are_shown_approved_and_used_up(stage: Stage) -> None:
     again = braked(stage)  # the same names: another approval is needed
     assert again.plan != approval.plan
     assert stage.has("b")
+
+
+def test_a_kind_that_goes_while_the_agent_and_its_disk_are_lost(stage: Stage) -> None:
+    service = made("Service", "s", spec={"ports": [{"port": 80}]})
+    stage.start()
+    stage.hub.release([*contents("a"), service])
+    stage.until(lambda: stage.hub.well)
+    key = ObjectKey("", "Service", "team-a", "s")
+    assert key in stage.server.objects
+    stage.lose()
+    stage.hub.release(contents("a"))
+    stage.start()
+    stage.until(lambda: stage.hub.well and key not in stage.server.objects)
+    kinds = {"ConfigMap", "Namespace"}
+    stage.until(lambda: {kind.kind for kind in stage.anchor.kept.kinds} == kinds)
 
 
 def test_an_approval_of_something_else_deletes_nothing(stage: Stage) -> None:

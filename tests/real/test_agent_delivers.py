@@ -5,6 +5,7 @@ agent was killed in between."""
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,14 +26,14 @@ from frota.drivers.devfleet.api import Api
 from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.objects.directory import DirectoryBlobs
 from frota.drivers.objects.keys import new_signer, public_text
-from frota.model.bundle import Bundle
+from frota.model.bundle import AgentStatus, Bundle
 from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.objects import MEMBERSHIP_LABEL, Object
 from frota.planners.bundles import Signer
 from frota.planners.bundlestore import Places, places
 from frota.planners.delivery import prepare, stamped
 from frota.planners.publication import Stamp
-from tests.pull.hub import Hub, contents
+from tests.pull.hub import Hub, contents, made
 from tests.real.fleet.stage import fleet_of_tests, require_fleet
 
 pytestmark = pytest.mark.fleet
@@ -60,11 +61,11 @@ def cluster() -> Iterator[Cluster]:
         yield clusters[0]
 
 
-def agent_kubeconfig(cluster: Cluster, file: Path) -> None:
+def agent_kubeconfig(cluster: Cluster, file: Path, *more: Object) -> None:
     """The manifests applied, and the way in that the agent has by them."""
     admin = cluster.api()
     pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
-    wanted = prepare(_objects("a"), membership("acme"))
+    wanted = prepare((*_objects("a"), *more), membership("acme"))
     sent = [stamped(item, wanted.digests[key]) for key, item in wanted.objects.items()]
     for item in agent_manifests(pod, sent):
         version, kind = item["apiVersion"], item["kind"].lower()
@@ -149,6 +150,42 @@ def test_bundles_arrive_stay_true_and_go(cluster: Cluster, tmp_path: Path) -> No
         assert data_of(api, "a") == {"of": "a"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()[-3000:]
+
+
+def test_an_agent_whose_disk_is_lost(cluster: Cluster, tmp_path: Path) -> None:
+    """As with an emptyDir: no old bundle is followed, and what goes is found. The rights are
+    those before the kind went."""
+    api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
+    service = made("Service", "s", spec={"ports": [{"port": 80}]})
+    agent_kubeconfig(cluster, tmp_path / "kubeconfig", service)
+    signer, found = new_signer(tmp_path / "key"), places(store, "east")
+    words = _words(tmp_path, store, signer)
+    blobs, head = DirectoryBlobs(Path(found.bundles.name)), Path(found.bundles.name) / "head"
+    place = f"/api/v1/namespaces/{_SPACE}/services/s"
+
+    def publishes(*objects: Object) -> None:
+        publish(blobs, Bundle("acme", "east", objects), Stamp(signer, 1))
+
+    def said() -> AgentStatus | None:
+        return agent_status(DirectoryBlobs(Path(found.status.name)), "acme", "east")
+
+    publishes(*_objects("a"))
+    old = head.read_bytes()
+    publishes(*_objects("a", "b"), service)
+    with _running(words, log):
+        _until(lambda: api.call("GET", place).ok and data_of(api, "b") is not None, log)
+    shutil.rmtree(tmp_path / "state")
+    newest = head.read_bytes()
+    head.write_bytes(old)  # somebody puts it back
+    with _running(words, log):
+        _until(lambda: (now := said()) is not None and now.refusal == "Old", log)
+        assert data_of(api, "b") is not None
+    shutil.rmtree(tmp_path / "state")
+    head.write_bytes(newest)
+    publishes(*_objects("a", "b"))  # the kind goes
+    with _running(words, log):
+        _until(lambda: api.call("GET", place).status == 404, log)
+        assert data_of(api, "b") is not None
 
 
 def test_what_is_held_and_met_is_decided_by_a_person(cluster: Cluster, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from frota.compile.agent.rights import guards, plural
 from frota.drivers.devfleet.api import Answer, Api
 from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.kubernetes.anchor import ConfigMapAnchor
-from frota.model.bundle import NOTHING, Position
+from frota.model.bundle import Position, Remembered
+from frota.model.delivery import WatchedKind
 from frota.model.objects import Object, key_of
 from frota.ports.clusters import ClusterAddress
 from frota.ports.member import AnchorError
@@ -157,21 +158,24 @@ def test_its_memory_is_in_the_cluster(stage: Stage, tmp_path: Path) -> None:
     kubeconfig.write_text(json.dumps(document))
     address = ClusterAddress("east", str(kubeconfig))
     anchor = ConfigMapAnchor(address, _SPACE, "frota-agent-state")
-    assert anchor.load() == NOTHING
-    anchor.save(Position(1, 7))
-    anchor.save(Position(0, 900))
-    assert anchor.load() == Position(1, 7)
+    assert anchor.load() == Remembered()
+    kinds = {WatchedKind("", "v1", "ConfigMap"), WatchedKind("apps", "v1", "Deployment")}
+    kept = Remembered(Position(1, 7), "d" * 64, frozenset(kinds))
+    anchor.save(kept)
+    anchor.save(Remembered(Position(0, 900)))
+    assert anchor.load() == kept
 
     pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
     for item in agent_manifests(pod, stage.objects):  # applied again
         stage.admin.call("PATCH", applied(item), item, form="application/apply-patch+yaml").demand()
-    assert anchor.load() == Position(1, 7)
+    assert anchor.load() == kept
 
     place = f"/api/v1/namespaces/{_SPACE}/configmaps/frota-agent-state"
-    bad = {"data": {"order": "x"}}
-    stage.admin.call("PATCH", place, bad, form="application/merge-patch+json").demand()
-    with pytest.raises(AnchorError, match="somebody else wrote it"):
-        anchor.load()
+    for bad in ({"kinds": "all of them"}, {"order": "x"}):
+        merge = "application/merge-patch+json"
+        stage.admin.call("PATCH", place, {"data": bad}, form=merge).demand()
+        with pytest.raises(AnchorError, match="somebody else wrote it"):
+            anchor.load()
     stage.admin.call("DELETE", place).demand()
     with pytest.raises(AnchorError, match="it is not there; apply what"):
         anchor.load()

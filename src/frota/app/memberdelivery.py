@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from frota.app.deliverer import Deliverer
@@ -21,6 +22,7 @@ from frota.controllers.clusterrecords import (
     bundle_name,
 )
 from frota.model.bundle import Bundle, Progress
+from frota.model.delivery import WatchedKind
 from frota.model.deliveryplan import PruneApproval
 from frota.model.release import ClusterStatus, Release
 from frota.ports.clusters import ClusterAddress
@@ -38,8 +40,7 @@ _DELIVERY: Mapping[str, Any] = {
 
 
 class MemberDelivery:
-    """See ``ports.member.Reconciler``. ``store`` is the agent's own and outlives a restart:
-    it knows which kinds were ever delivered."""
+    """See ``ports.member.Reconciler``. ``store`` is the agent's own."""
 
     def __init__(
         self, address: ClusterAddress, store: Store, members: Members, observer: Observer
@@ -60,12 +61,12 @@ class MemberDelivery:
         )
         self._deliverer.turning.start()
 
-    def deliver(self, bundle: Bundle, revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
         """See the port."""
         try:
             if revision != self._revision:
                 self._digest = revision.rpartition(" ")[2]
-                self._store.commit(list(self._writes(bundle)))
+                self._store.commit(list(self._writes(bundle, kinds)))
                 self._revision = revision
                 self._deliverer.turning.wake(bundle.cluster)
             entry = self._store.get(STATUS, bundle.cluster)
@@ -92,8 +93,15 @@ class MemberDelivery:
             self._store.commit([Write(PRUNE_APPROVAL, name, held, None)])
             self._deliverer.turning.wake(bundle.cluster)
 
-    def _writes(self, bundle: Bundle) -> Iterator[Write]:
+    def _writes(self, bundle: Bundle, kinds: frozenset[WatchedKind]) -> Iterator[Write]:
         cluster = bundle.cluster
+        entry = self._store.get(STATUS, cluster)
+        status = (
+            entry.value if entry is not None else ClusterStatus(cluster, bundle.fleet, 0, "", ())
+        )
+        if not kinds <= status.kinds:  # this store was lost: what was delivered is looked for
+            status = replace(status, kinds=status.kinds | kinds)
+            yield Write(STATUS, cluster, status, entry.revision if entry is not None else 0)
         kubeconfig = {"path": self._address.kubeconfig, "context": self._address.context}
         spec = {"fleet": bundle.fleet, "provider": "kubeconfig", "kubeconfig": kubeconfig}
         delivery = {**_DELIVERY, **bundle.terms.get("delivery", {})}
@@ -122,6 +130,7 @@ def _progress(revision: str, digest: str, status: ClusterStatus | None) -> Progr
         drifts=status.drifts,
         problems=status.problems,
         held=status.held,
+        kinds=status.kinds,
     )
 
 

@@ -24,12 +24,13 @@ from frota.controllers.clusterrecords import (
 )
 from frota.controllers.deliverystory import DeliveryStory
 from frota.controllers.story import Story
-from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind
+from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind, kinds_in
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
-from frota.model.objects import Object, ObjectKey
+from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
 from frota.planners.delivery import Wanted, learn, plan_delivery, prepare, remember
 from frota.planners.delivery.conditions import Standing, cluster_conditions
+from frota.planners.delivery.wanted import labels_of
 from frota.ports.clock import Clock
 from frota.ports.clusters import Clusters
 from frota.ports.store import Conflict, Store, Write
@@ -97,7 +98,8 @@ class ClusterController:
         if delivery is not None:
             self._story.sends(story, plan, delivery)
         self._story.found(story, plan)
-        status = self._status(wish, wanted, plan, view, kinds, now)
+        left = self._left(wish, wanted, plan, view)
+        status = self._status(wish, wanted, plan, view, left, now)
         self._story.stands(story, status, wish.status)
         if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
@@ -199,6 +201,21 @@ class ClusterController:
             held=_held(plan),
         )
 
+    def _left(
+        self, wish: Wish, wanted: Wanted, plan: DeliveryPlan, view: ClusterView
+    ) -> frozenset[WatchedKind]:
+        """The kinds that are still to be watched: wanted ones, and those that something of
+        this set is left of. Until all is seen, and nothing is under way, none is let go."""
+        if plan.waits or plan.batches or self._flights:
+            return self._kinds
+        there = {
+            (key.group, key.kind)
+            for key, item in view.objects.items()
+            if labels_of(item).get(MEMBERSHIP_LABEL) == wish.policy.membership
+        }
+        mine = kinds_in(wanted.objects.values())
+        return mine | {kind for kind in self._kinds if (kind.group, kind.kind) in there}
+
     def _used_up(
         self, wish: Wish, wanted: Wanted, plan: DeliveryPlan, view: ClusterView
     ) -> list[Write]:
@@ -236,11 +253,7 @@ class ClusterController:
 
 def kinds_of(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
     """Kinds to be watched: those wanted, and those of which something may be left."""
-    found = set(status.kinds) if status is not None else set()
-    for item in objects:
-        group, _, version = str(item["apiVersion"]).rpartition("/")
-        found.add(WatchedKind(group, version, item["kind"]))
-    return frozenset(found)
+    return kinds_in(objects) | (status.kinds if status is not None else frozenset())
 
 
 def _drifts(plan: DeliveryPlan) -> Iterable[Drift]:

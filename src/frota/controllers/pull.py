@@ -7,6 +7,7 @@ clock. It keeps going with the last good bundle whatever the store does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -16,11 +17,12 @@ from frota.model.bundle import (
     AgentStatus,
     Bundle,
     Envelope,
-    Position,
     Progress,
     Refusal,
     Refused,
+    Remembered,
 )
+from frota.model.delivery import kinds_in
 from frota.planners.agentstatus import write_status
 from frota.planners.bundles import Expected, TrustedKey, accept, unpack
 from frota.planners.bundlestore import HEAD, STATUS, bundle_key
@@ -61,7 +63,7 @@ class Pace:
 class Surroundings:
     """All that an agent touches. ``source``: the container with its bundles; ``status``:
     its own; ``local``: a place of its own that outlives a restart, for the last bundle;
-    ``anchor``: where the position is safe even when that is lost; ``keys``: the public keys
+    ``anchor``: where what was followed is safe even when that is lost; ``keys``: the public keys
     that are trusted now, asked anew each time (may raise KeysUnusable); ``wall``: seconds
     since 1970, only to be shown."""
 
@@ -95,7 +97,7 @@ class PullAgent:
         self._identity = identity
         self._around = around
         self._pace = pace or Pace()
-        self._last: Position | None = None  # None: not yet known
+        self._last: Remembered | None = None  # None: not yet known
         self._followed: _Followed | None = None
         self._head: Blob | None = None
         self._refused: Refused | None = None
@@ -114,6 +116,7 @@ class PullAgent:
         if now >= self._poll_at:
             self._poll_at = now + self._polled()
         progress = self._handed_over()
+        self._forget_kinds(progress)
         self._tell(progress)
         due = min(self._poll_at, self._tell_at) - self._around.clock.now()
         return max(0.0, min(due, self._pace.watch if self._followed else due))
@@ -121,7 +124,7 @@ class PullAgent:
     def status(self, progress: Progress | None = None) -> AgentStatus:
         """What is to be told."""
         envelope = self._followed.envelope if self._followed else None
-        last = self._last or NOTHING
+        last = self._last.position if self._last is not None else NOTHING
         return AgentStatus(
             fleet=self._identity.fleet,
             cluster=self._identity.cluster,
@@ -155,9 +158,9 @@ class PullAgent:
         spread = self._pace.spread
         return self._pace.poll * self._around.rng.uniform(1 - spread, 1 + spread)
 
-    def _remembered(self) -> Position:
-        """The last position, from the anchor and from what is kept here, whichever is the
-        later one; what is kept here is followed again when it is that one."""
+    def _remembered(self) -> Remembered:
+        """What was followed last, by the anchor and by what is kept here, whichever is later;
+        what is kept here is followed again when it is that one."""
         anchored = self._around.anchor.load()
         try:
             head = self._around.local.get(HEAD, ENVELOPE_MOST)
@@ -167,18 +170,19 @@ class PullAgent:
             _, bundle = _fetched(self._around.local, envelope)
         except (BlobMissing, Refused):
             return anchored  # lost, damaged, or older than the anchor: the store has it
-        if envelope.position > anchored:
-            self._around.anchor.save(envelope.position)
+        last = _followed_after(anchored, envelope, bundle)
+        if last != anchored:
+            self._around.anchor.save(last)
         self._followed = _Followed(envelope, bundle)
-        return envelope.position
+        return last
 
-    def _look(self, last: Position) -> None:
+    def _look(self, last: Remembered) -> None:
         try:
             found = self._around.source.get(
                 HEAD, ENVELOPE_MOST, unless=self._head.etag if self._head else ""
             )
         except BlobMissing:
-            if last != NOTHING:
+            if last.position != NOTHING:
                 raise  # it was there before
             raise BlobMissing("nothing has been published for this cluster yet") from None
         if found is not None:
@@ -186,7 +190,7 @@ class PullAgent:
         if self._head is not None and (found is not None or self._refused is not None):
             self._consider(self._head, last)
 
-    def _consider(self, head: Blob, last: Position) -> None:
+    def _consider(self, head: Blob, last: Remembered) -> None:
         """Follow an envelope, or remember why not. One that was refused is looked at again
         at every poll: the keys that are trusted may have changed."""
         try:
@@ -201,31 +205,43 @@ class PullAgent:
         else:
             self._refused = None
 
-    def _follow(self, head: Blob, envelope: Envelope, last: Position) -> None:
+    def _follow(self, head: Blob, envelope: Envelope, last: Remembered) -> None:
         """Fetch the bundle; remember before anything is done that it is followed, so that
         whatever happens in between, nothing older is followed after it."""
         text, bundle = _fetched(self._around.source, envelope)
         self._around.local.put(bundle_key(envelope.digest), text)
         self._around.local.put(HEAD, head.data)
-        if envelope.position > last:
-            self._around.anchor.save(envelope.position)
-            self._last = envelope.position
+        fresh = _followed_after(last, envelope, bundle)
+        if fresh != last:
+            self._around.anchor.save(fresh)
+            self._last = fresh
         old, self._followed = self._followed, _Followed(envelope, bundle)
         if old is not None and old.envelope.digest != envelope.digest:
             self._around.local.delete(bundle_key(old.envelope.digest))
 
-    def _expected(self, last: Position) -> Expected:
+    def _expected(self, last: Remembered) -> Expected:
         keys = self._around.keys()
         self._trusted = tuple(sorted(key.id for key in keys))
-        digest = ""
-        if self._followed is not None and self._followed.envelope.position == last:
-            digest = self._followed.envelope.digest
-        return Expected(self._identity.fleet, self._identity.cluster, keys, last, digest)
+        names = self._identity
+        return Expected(names.fleet, names.cluster, keys, last.position, last.digest)
 
     def _handed_over(self) -> Progress | None:
-        if self._followed is None:
+        if self._followed is None or self._last is None:
             return None
-        return self._around.reconciler.deliver(self._followed.bundle, self._followed.revision)
+        return self._around.reconciler.deliver(
+            self._followed.bundle, self._followed.revision, self._last.kinds
+        )
+
+    def _forget_kinds(self, progress: Progress | None) -> None:
+        """Remember no kinds of which nothing is left."""
+        last = self._last
+        if last is None or progress is None or not progress.kinds < last.kinds:
+            return
+        if progress.kinds:  # it was looked at
+            fresh = replace(last, kinds=progress.kinds)
+            with suppress(AnchorError):  # it is tried again at the next step
+                self._around.anchor.save(fresh)
+                self._last = fresh
 
     def _tell(self, progress: Progress | None) -> None:
         """Write the status when it says something new, or was not written for long."""
@@ -244,6 +260,12 @@ class PullAgent:
             return
         self._told, self._tell_failures = status, 0
         self._tell_at = now + self._pace.tell
+
+
+def _followed_after(last: Remembered, envelope: Envelope, bundle: Bundle) -> Remembered:
+    """What to remember once an envelope is followed: kinds of earlier bundles stay on it."""
+    kinds = last.kinds | kinds_in(bundle.objects)
+    return Remembered(envelope.position, envelope.digest, kinds)
 
 
 def _fetched(blobs: Blobs, envelope: Envelope) -> tuple[bytes, Bundle]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from frota.model.clusterstatus import ClusterCondition, ConditionType
+from frota.model.delivery import WatchedKind
 from frota.model.objects import Object
 from frota.model.release import Drift, HeldPrune
 
@@ -36,6 +37,16 @@ class Position(NamedTuple):
 
 
 NOTHING = Position(0, 0)  # before every envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What an agent must know again when its disk was lost: the last envelope that it
+    followed, and the kinds of which something may be left in the cluster."""
+
+    position: Position = NOTHING
+    digest: str = ""
+    kinds: frozenset[WatchedKind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,8 @@ class Refused(Exception):
 class Progress:
     """What a reconciler has made of the revision that was handed to it, as in a ClusterStatus.
     Without ``conditions`` it was not looked at yet, and ``trouble`` says why. ``held`` has
-    every object and uid, or, where there are too many, no uid: it cannot be approved then."""
+    every object and uid, or, where there are too many, no uid: it cannot be approved then.
+    ``kinds`` are those of which something may be left; they are not told."""
 
     revision: str
     conditions: tuple[ClusterCondition, ...] = ()
@@ -119,6 +131,7 @@ class Progress:
     problems: tuple[str, ...] = ()
     held: HeldPrune | None = None
     trouble: str = ""
+    kinds: frozenset[WatchedKind] = frozenset()
 
     def condition(self, kind: ConditionType) -> ClusterCondition | None:
         """One condition, by type."""

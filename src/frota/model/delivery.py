@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +16,15 @@ class WatchedKind:
     group: str
     version: str
     kind: str
+
+
+def kinds_in(objects: Iterable[Object]) -> frozenset[WatchedKind]:
+    """The kinds of objects, in the versions that they are written in."""
+    found = set()
+    for item in objects:
+        group, _, version = str(item["apiVersion"]).rpartition("/")
+        found.add(WatchedKind(group, version, item["kind"]))
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from frota.model.bundle import Bundle, Position, Progress
+from frota.model.bundle import Bundle, Progress, Remembered
+from frota.model.delivery import WatchedKind
 
 
 class AnchorError(Exception):
@@ -12,25 +13,25 @@ class AnchorError(Exception):
 
 
 class Anchor(Protocol):
-    """Remembers the last position that was followed where a restart, or a lost disk of the
-    agent, does not lose it. Every method may wait, for a bounded time, and raises
-    AnchorError."""
+    """Remembers what was followed where a restart, or a lost disk of the agent, does not
+    lose it. Every method may wait, for a bounded time, and raises AnchorError."""
 
-    def load(self) -> Position:
-        """The position; ``NOTHING`` on the very first start. A place that is not there, or
+    def load(self) -> Remembered:
+        """What is remembered; nothing on the very first start. A place that is not there, or
         that holds something else, is an AnchorError and not the first start."""
         ...
 
-    def save(self, position: Position) -> None:
-        """Remember a position; a smaller one than is remembered changes nothing."""
+    def save(self, fresh: Remembered) -> None:
+        """Remember this; with a smaller position than is remembered it changes nothing."""
         ...
 
 
 class Reconciler(Protocol):
     """Makes a cluster as a bundle says, and keeps it so."""
 
-    def deliver(self, bundle: Bundle, revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
         """Hand over all that is to be there; what was delivered before and is not in the
-        bundle goes. Does not wait: returns what became of this revision so far. The same
-        revision again only asks. Never raises for what the cluster does or says."""
+        bundle goes. ``kinds`` are those of which something may be left. Does not wait:
+        returns what became of this revision so far. The same revision again only asks. Never
+        raises for what the cluster does or says."""
         ...

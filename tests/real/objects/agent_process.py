@@ -10,7 +10,8 @@ from threading import Event
 
 from frota.app.agent import AgentSetup, build, serve
 from frota.controllers.pull import Pace
-from frota.model.bundle import NOTHING, Bundle, Position, Progress
+from frota.model.bundle import Bundle, Progress, Remembered
+from frota.model.delivery import WatchedKind
 from frota.ports.clusters import ClusterAddress
 from frota.runtime.backoff import Backoff
 
@@ -22,7 +23,8 @@ class FileCluster:
         self._file = file
         self._revision = ""
 
-    def deliver(self, bundle: Bundle, revision: str) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
+        del kinds
         if revision != self._revision:
             self._revision = revision
             names = [item["metadata"]["name"] for item in bundle.objects]
@@ -34,11 +36,11 @@ class FileCluster:
 class NoAnchor:
     """Only what is kept on the agent's disk counts."""
 
-    def load(self) -> Position:
-        return NOTHING
+    def load(self) -> Remembered:
+        return Remembered()
 
-    def save(self, position: Position) -> None:
-        del position
+    def save(self, fresh: Remembered) -> None:
+        del fresh
 
 
 def main(store: str, state: str, keys: str, cluster: str) -> None:

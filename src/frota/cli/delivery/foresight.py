@@ -143,6 +143,8 @@ def _target(cluster: str, digest: str, wave: str, stores: Sequence[Store]) -> Ta
 
 
 def _recorded(target: Target, store: Store, digest: str, basis: str) -> Target:
+    if digest == target.wanted.digest:
+        return replace(target, basis=basis, before=target.wanted)
     objects = read_bundle(store, target.cluster, digest) if digest else ()
     if objects is None:
         return replace(target, beyond=f"what it was told to have is not kept any more ({basis})")

@@ -1,9 +1,10 @@
-"""The last position of a pull agent, in a ConfigMap of its own cluster (``ports.member``)."""
+"""What a pull agent must not forget, in a ConfigMap of its own cluster (``ports.member``)."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,12 +13,14 @@ from typing import Any
 from frota.drivers.kubernetes.access import Access
 from frota.drivers.kubernetes.fault import Answered, Garbled, Silent, TooLarge, Unusable
 from frota.drivers.kubernetes.link import Call, Link
-from frota.model.bundle import NOTHING, NUMBER_MOST, Position
+from frota.model.bundle import NUMBER_MOST, Position, Remembered
+from frota.model.delivery import WatchedKind
 from frota.ports.clusters import ClusterAddress
 from frota.ports.member import AnchorError
 
 _PATCH = "application/merge-patch+json"
-_ORDER, _SEQUENCE = "order", "sequence"
+_ORDER, _SEQUENCE, _DIGEST, _KINDS = "order", "sequence", "digest", "kinds"
+_KIND = re.compile(r"([a-z0-9.-]{0,253})/([a-z0-9]{1,63}) ([A-Za-z0-9]{1,63})", re.ASCII)
 
 
 class ConfigMapAnchor:
@@ -29,34 +32,47 @@ class ConfigMapAnchor:
         self._place = f"ConfigMap {namespace}/{name}"
         self._path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
 
-    def load(self) -> Position:
+    def load(self) -> Remembered:
         """See the port."""
-        return self._position(self._asked(None))
+        return self._read(self._asked(None))
 
-    def save(self, position: Position) -> None:
+    def save(self, fresh: Remembered) -> None:
         """See the port."""
         found = self._asked(None)
-        if self._position(found) >= position:
+        old = self._read(found)
+        if old.position > fresh.position or old == fresh:
             return
         patch = {
             # Two agents at once, in a roll-out, do not write over each other.
             "metadata": {"resourceVersion": found.get("metadata", {}).get("resourceVersion", "")},
-            "data": {_ORDER: str(position.order), _SEQUENCE: str(position.sequence)},
+            "data": {
+                _ORDER: str(fresh.position.order),
+                _SEQUENCE: str(fresh.position.sequence),
+                _DIGEST: fresh.digest,
+                _KINDS: "\n".join(f"{k.group}/{k.version} {k.kind}" for k in sorted(fresh.kinds)),
+            },
         }
         self._asked(json.dumps(patch).encode())
 
-    def _position(self, found: Mapping[str, Any]) -> Position:
+    def _read(self, found: Mapping[str, Any]) -> Remembered:
         data = found.get("data")
         if not data:
-            return NOTHING
-        words = [data.get(key) if isinstance(data, dict) else None for key in (_ORDER, _SEQUENCE)]
+            return Remembered()
+        texts = data if isinstance(data, dict) else {}
+        words = [texts.get(key) for key in (_ORDER, _SEQUENCE)]
         numbers = [int(w) for w in words if isinstance(w, str) and w.isdecimal() and len(w) < 17]
-        if len(numbers) != 2 or max(numbers) > NUMBER_MOST:
+        lines = str(texts.get(_KINDS, "")).splitlines()
+        kinds = [match for line in lines if (match := _KIND.fullmatch(line))]
+        if len(numbers) != 2 or max(numbers) > NUMBER_MOST or len(kinds) != len(lines):
             raise AnchorError(
-                f"{self._place}: expected data with the numbers {_ORDER} and {_SEQUENCE}; somebody "
-                "else wrote it. Put back what the control plane last published"
+                f"{self._place}: expected data with the numbers {_ORDER} and {_SEQUENCE}, and "
+                f"{_KINDS}; somebody else wrote it. Put back what the control plane last published"
             )
-        return Position(*numbers)
+        return Remembered(
+            Position(*numbers),
+            str(texts.get(_DIGEST, "")),
+            frozenset(WatchedKind(*match.groups()) for match in kinds),
+        )
 
     def _asked(self, patch: bytes | None) -> dict[str, Any]:
         try:
