@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from frota.compile.kubernetes import applyset
 from frota.model.delivery import Verdict
 from frota.model.deliveryplan import Action, PruneApproval
-from frota.model.objects import key_of
+from frota.model.objects import MEMBERSHIP_LABEL, key_of
 from frota.planners.delivery import plan_delivery
+from frota.planners.delivery.wanted import labels_of
 from tests.planners.delivery.builders import (
+    OURS,
     POLICY,
     SPACE,
     Cluster,
@@ -214,3 +217,55 @@ def test_controllers_may_write_to_workloads() -> None:
     )
     cluster.run(5)
     assert cluster.plan([space()]).held is None
+
+
+def parent(*members: dict[str, Any]) -> dict[str, Any]:
+    """The parent of a set, as compiled from these members."""
+    found = applyset.parent("acme", members)
+    labels = found["metadata"]["labels"]
+    labels |= {MEMBERSHIP_LABEL: OURS, applyset.ID: OURS}
+    return found
+
+
+def covered(cluster: Cluster) -> tuple[str, str]:
+    """The kinds and namespaces that the parent in the cluster names."""
+    found = next(o for o in cluster.view.objects.values() if applyset.ID in labels_of(o))
+    notes = found["metadata"]["annotations"]
+    return notes[applyset.GROUP_KINDS], notes[applyset.NAMESPACES]
+
+
+def test_the_parent_covers_what_is_there_until_it_is_gone() -> None:
+    """KEP-3659: the union of old and new before anything is pruned; it shrinks afterwards."""
+    cluster = Cluster()
+    spaces = [space("frota-system"), space(), space("b")]
+    before = [*spaces, workload("w"), made("Service", "s", "b")]
+    after = [*spaces, made("ConfigMap", "c", "b")]
+    cluster.bring(*before, parent(*before))
+    assert covered(cluster) == ("ConfigMap,Deployment.apps,Namespace,Service", "b,team")
+    cluster.policy = replace(POLICY, brake_least=0)
+    plan = cluster.plan([*after, parent(*after)])
+    assert plan.held
+    cluster.deliver(plan)
+    union = ("ConfigMap,Deployment.apps,Namespace,Service", "b,team")
+    assert covered(cluster) == union
+    assert not cluster.plan([*after, parent(*after)]).batches  # held: nothing more to say
+    cluster.policy = replace(POLICY, approved=(plan.held.approval,))
+    pruning = cluster.plan([*after, parent(*after)])
+    cluster.deliver(pruning)
+    assert [c.desired for batch in pruning.batches for c in batch] == [None, None]
+    assert covered(cluster) == union
+    cluster.bring(*after, parent(*after))
+    assert covered(cluster) == ("ConfigMap,Namespace", "b")
+    assert not cluster.plan([*after, parent(*after)]).items
+    assert not cluster.plan([*after, parent(*after)], blank=True).items
+
+
+def test_the_parent_is_widened_before_the_first_deletion() -> None:
+    old, kept = live(made("Role", "r", "old", "rbac.authorization.k8s.io/v1")), settings("c")
+    plan = plan_delivery(wanted_of([kept, parent(kept)]), view_of([old]), POLICY)
+    (widened,) = (c for batch in plan.batches for c in batch if "frota" in c.key.name)
+    assert widened.desired is not None
+    notes = widened.desired["metadata"]["annotations"]
+    assert notes[applyset.GROUP_KINDS] == "ConfigMap,Role.rbac.authorization.k8s.io"
+    assert notes[applyset.NAMESPACES] == "old,team"
+    assert plan.batches[-1][0].desired is None

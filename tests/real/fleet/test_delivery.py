@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from frota.compile.kubernetes.applyset import GROUP_KINDS
 from frota.controllers.clusterrecords import PRUNE_APPROVAL, TAKE_OVER
 from frota.model.clusterstatus import ConditionType
 from frota.model.rollout import Phase, Progress
@@ -96,10 +97,18 @@ def test_4_many_deletions_wait_for_an_approval_of_exactly_these(stage: Stage) ->
     held = eventually(lambda: (status := stage.status("dev")) and status.held)
     assert held, stage.status("dev")
     assert stage.api("dev").call("GET", CHAT).ok
+    assert "Deployment.apps" in kinds_of_parent(stage)  # it is there still
     name = f"dev/{held.approval.plan}"
     stage.app.store.commit([Write(PRUNE_APPROVAL, name, held.approval, None)])
     assert eventually(lambda: stage.api("dev").call("GET", CHAT).status == 404)
     assert stage.api("staging").call("GET", CHAT).ok  # that is another cluster's decision
+    assert eventually(lambda: "Deployment.apps" not in kinds_of_parent(stage))
+
+
+def kinds_of_parent(stage: Stage) -> str:
+    """What the parent of the set in dev says that is there."""
+    parent = stage.api("dev").get("/api/v1/namespaces/frota-system/configmaps/frota-acme")
+    return str(parent["metadata"]["annotations"][GROUP_KINDS])
 
 
 def test_5_an_object_of_another_is_not_taken_over_unasked(stage: Stage) -> None:

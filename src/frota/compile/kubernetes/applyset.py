@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from frota.compile.kubernetes.labels import SYSTEM_NAMESPACE, Manifest, fitted, manifest, named
-from frota.model.objects import ObjectKey, key_of
+from frota.model.objects import Object, ObjectKey, key_of
 
 PART_OF = "applyset.kubernetes.io/part-of"
 ID = "applyset.kubernetes.io/id"
@@ -55,6 +55,24 @@ def parent(fleet: str, members: Iterable[Manifest]) -> Manifest:
         annotations[NAMESPACES] = ",".join(sorted(spaces))
     metadata = named(key.name, key.namespace, {ID: identifier(key)}, annotations)
     return manifest("v1", "ConfigMap", metadata)
+
+
+def covering(item: Object, members: Iterable[ObjectKey]) -> Object:
+    """A parent that names the kinds and namespaces of these members too: for as long as any
+    of them is there, whoever prunes by the parent must find it."""
+    keys = list(members)
+    metadata = item["metadata"]
+    own = metadata.get("annotations") or {}
+    wider = {
+        GROUP_KINDS: {_group_kind(key) for key in keys},
+        NAMESPACES: {key.namespace for key in keys} - {"", metadata.get("namespace")},
+    }
+    notes = {
+        name: ",".join(sorted(words | set(filter(None, own.get(name, "").split(",")))))
+        for name, words in wider.items()
+        if words
+    }
+    return {**item, "metadata": {**metadata, "annotations": {**own, **notes}}}
 
 
 def _group_kind(key: ObjectKey) -> str:

@@ -23,7 +23,7 @@ from frota.model.deliveryplan import (
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.planners.delivery.judging import Case, judge
 from frota.planners.delivery.pruning import prune
-from frota.planners.delivery.wanted import Wanted, digest, labels_of, revision_of
+from frota.planners.delivery.wanted import Wanted, covering, digest, labels_of, revision_of
 
 INCOMPLETE = "the cluster was not seen whole yet"
 
@@ -40,10 +40,17 @@ def plan_delivery(
     if not view.answers or not view.complete:
         why = view.error or (INCOMPLETE if view.answers else "the cluster does not answer")
         return DeliveryPlan(view.cluster, waits=why)
-    case = Case(wanted, view, policy, memory or DeliveryMemory(), now)
+    surplus = {
+        key: item
+        for key, item in view.objects.items()
+        if key not in wanted.objects and labels_of(item).get(MEMBERSHIP_LABEL) == policy.membership
+    }
+    case = Case(
+        covering(wanted, surplus, policy.membership), view, policy, memory or DeliveryMemory(), now
+    )
     work = _Work()
-    work.compare(case)
-    held = work.delete(case)
+    work.compare(case, wanted)
+    held = work.delete(case, surplus)
     items = tuple(work.items)
     return DeliveryPlan(
         cluster=view.cluster,
@@ -64,34 +71,29 @@ class _Work:
     settled: dict[ObjectKey, str] = field(default_factory=dict)
     again_at: float = inf
 
-    def compare(self, case: Case) -> None:
-        """Every wanted object with the live one."""
+    def compare(self, case: Case, declared: Wanted) -> None:
+        """Every wanted object with the live one. What is wanted otherwise than declared, for
+        a time, is never known to be settled."""
         memory = case.memory
         known: Mapping[ObjectKey, str] = {}
         if memory.wanted == case.wanted.digest:
             known = memory.settled
         for key in case.wanted.objects:
             live = case.view.objects.get(key)
-            if live is not None:
-                revision = revision_of(live)
-                if revision and known.get(key) == revision:
-                    self.settled[key] = revision
-                    continue
+            revision = revision_of(live) if live is not None else ""
+            passing = case.wanted.digests[key] != declared.digests[key]
+            if revision and known.get(key) == revision and not passing:
+                self.settled[key] = revision
+                continue
             verdict = judge(case, key, live)
             if verdict.item is not None:
                 self.items.append(verdict.item)
                 self.again_at = min(self.again_at, verdict.again_at)
-            elif live is not None and revision_of(live):
-                self.settled[key] = revision_of(live)
+            elif revision:
+                self.settled[key] = "" if passing else revision
 
-    def delete(self, case: Case) -> Held | None:
+    def delete(self, case: Case, surplus: Mapping[ObjectKey, Object]) -> Held | None:
         """What is in the set and not wanted any more."""
-        surplus = {
-            key: item
-            for key, item in case.view.objects.items()
-            if key not in case.wanted.objects
-            and labels_of(item).get(MEMBERSHIP_LABEL) == case.policy.membership
-        }
         if not surplus:
             return None
         pruned = prune(case, surplus)

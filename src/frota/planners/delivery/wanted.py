@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
+from frota.compile.kubernetes import applyset
+from frota.compile.kubernetes.applyset import ID
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey, key_of
 
 # The digest of what was sent last, on the object itself. What the API server stores differs
@@ -44,6 +46,21 @@ def prepare(objects: Sequence[Object], membership: str) -> Wanted:
         digests[key] = digest(item)
     total = digest(sorted((str(key), value) for key, value in digests.items()))
     return Wanted(by_key, digests, total)
+
+
+def covering(wanted: Wanted, surplus: Iterable[ObjectKey], membership: str) -> Wanted:
+    """With the parent of the set as it must be while ``surplus`` is there too (KEP-3659)."""
+    keys = list(surplus)
+    objects = wanted.objects
+    parent = next((k for k, o in objects.items() if labels_of(o).get(ID) == membership), None)
+    if parent is None or not keys:
+        return wanted
+    wider = applyset.covering(objects[parent], keys)
+    return replace(
+        wanted,
+        objects={**objects, parent: wider},
+        digests={**wanted.digests, parent: digest(wider)},
+    )
 
 
 def digest(value: object) -> str:
