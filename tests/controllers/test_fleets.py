@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,40 @@ def test_a_cluster_that_lost_its_storage_is_told_and_gets_everything_again(stage
     assert stage.reasons().count("AnotherCluster") == 1
     assert stage.has("dev", CHAT)
     assert stage.condition("dev", ConditionType.SYNCED) == "True AsDeclared"
+
+
+def test_a_job_that_ended_is_kept_for_its_time_and_never_runs_again(stage: Stage) -> None:
+    spec: dict[str, Any] = {
+        "team": "language",
+        "image": "registry.example/tune@sha256:" + "ab" * 32,
+        "resources": {"cpus": 1, "memory": "1Gi"},
+        "placement": {"function": "inference", "environments": ["dev"]},
+        "ttlAfterFinished": "2m",
+    }
+    meta = {"apiVersion": "frota.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "tune"}}
+    stage.apply([*documents(), {**meta, "spec": spec}])
+    stage.until(Phase.COMPLETED)
+    job = ObjectKey("batch", "Job", "language-inference", "tune")
+    server = stage.members.members["dev"].server
+    end = stage.clock.now()
+    stamp = datetime.fromtimestamp(int(end), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    done = {"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": stamp}]}
+    server.update(job, "kube-controller-manager", lambda item: item.update(status=done), "status")
+    while stage.clock.now() < end + 115:
+        stage.step()
+    assert stage.has("dev", job)
+    stage.step(15)
+    assert not stage.has("dev", job)
+    assert [name for name, _ in stage.status("dev").ran] == [job]
+    made = server.revision
+    stage.restart()
+    stage.step(30)
+    assert server.revision == made
+    assert stage.condition("dev", ConditionType.SYNCED) == "True AsDeclared"
+    assert stage.condition("dev", ConditionType.DEGRADED) == "False AllHealthy"
+    stage.store.commit([Write("TrainingJob", "tune", None, None)])
+    stage.step(120)
+    assert stage.status("dev").ran == ()
 
 
 def test_a_rollback_gives_back_what_was_there(stage: Stage) -> None:

@@ -28,9 +28,10 @@ from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, Watched
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
-from frota.planners.delivery import Wanted, learn, plan_delivery, prepare, remember
+from frota.planners.delivery import APPLIED, Wanted, learn, plan_delivery, prepare, remember
 from frota.planners.delivery.conditions import Standing, cluster_conditions
-from frota.planners.delivery.wanted import labels_of
+from frota.planners.delivery.runs import TIME_OVER
+from frota.planners.delivery.wanted import annotations_of, labels_of
 from frota.ports.clock import Clock
 from frota.ports.clusters import Clusters
 from frota.ports.store import Conflict, Store, Write
@@ -182,6 +183,7 @@ class ClusterController:
             version=view.version or (old.version if old is not None else ""),
             identity=view.identity or (old.identity if old is not None else ""),
             kinds=kinds,
+            ran=_ran(plan, wanted, view, old),
         )
         if plan.waits:
             if old is None:
@@ -254,6 +256,20 @@ class ClusterController:
 def kinds_of(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
     """Kinds to be watched: those wanted, and those of which something may be left."""
     return kinds_in(objects) | (status.kinds if status is not None else frozenset())
+
+
+def _ran(
+    plan: DeliveryPlan, wanted: Wanted, view: ClusterView, old: ClusterStatus | None
+) -> tuple[tuple[ObjectKey, str], ...]:
+    """Jobs that are deleted since their time is over: on record before that is done."""
+    known = dict(old.ran) if old is not None else {}
+    if plan.waits:
+        return tuple(known.items())
+    for item in plan.items:
+        if item.reason == TIME_OVER:
+            made = annotations_of(view.objects[item.key]).get(APPLIED)
+            known[item.key] = str(made or wanted.digests[item.key])
+    return tuple((key, made) for key, made in known.items() if key in wanted.objects)
 
 
 def _drifts(plan: DeliveryPlan) -> Iterable[Drift]:

@@ -58,7 +58,8 @@ def read_wish(store: Store, cluster: str) -> Wish | None:
     declared = store.get(FLEET, fleet) if fleet else None
     if entry is None or declared is None:
         return None
-    spec, status = entry.value["spec"], store.get(STATUS, cluster)
+    spec, known = entry.value["spec"], store.get(STATUS, cluster)
+    status: ClusterStatus | None = known.value if known is not None else None
     release = store.get(RELEASE, cluster)
     access = spec.get("kubeconfig") or {}
     options = declared.value["spec"]["delivery"]
@@ -74,11 +75,12 @@ def read_wish(store: Store, cluster: str) -> Wish | None:
             take_over=_taken_over(store, cluster),
             approved=_approved(store, cluster),
             unreachable_after=parse_duration(options["unreachableAfter"]),
+            ran=dict(status.ran) if status is not None else {},
         ),
         compare=parse_duration(options["compare"]),
         release=release.value if release is not None else None,
-        status=status.value if status is not None else None,
-        status_revision=status.revision if status is not None else 0,
+        status=status,
+        status_revision=known.revision if known is not None else 0,
         declared=_declared(store, fleet),
     )
 

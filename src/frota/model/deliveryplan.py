@@ -42,6 +42,8 @@ class DeliveryPolicy:
     unreachable_after: float = 10.0
     retry_first: float = 5.0  # wait after a change that failed, doubled each time
     retry_most: float = 300.0
+    # Jobs that ended and were deleted, with the digest of what ran: they do not run again.
+    ran: Mapping[ObjectKey, str] = field(default_factory=dict)
     contest_least: int = 5  # corrections of one object, each soon after the last, before
     contest_window: float = 60.0  # Frota slows down: somebody else writes it too
 

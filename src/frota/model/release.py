@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from frota.model.clusterstatus import ClusterCondition
 from frota.model.delivery import WatchedKind
 from frota.model.deliveryplan import PruneApproval
+from frota.model.objects import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class ClusterStatus:
 
     ``generation`` and ``digest`` are of the release that is being delivered, or was.
     ``settled`` of ``wanted`` objects are as they should be. ``kinds`` are all that Frota
-    ever delivered there: they are watched until nothing of them is left.
+    ever delivered there: they are watched until nothing of them is left. ``ran`` are jobs that
+    ended and were deleted, each with the digest of what ran, for as long as they are declared.
     """
 
     cluster: str
@@ -67,3 +69,4 @@ class ClusterStatus:
     drifts: tuple[Drift, ...] = ()
     problems: tuple[str, ...] = ()
     held: HeldPrune | None = None
+    ran: tuple[tuple[ObjectKey, str], ...] = ()

@@ -136,3 +136,22 @@ def test_5_an_object_of_another_is_not_taken_over_unasked(stage: Stage) -> None:
     value = {"objects": [["", "Namespace", "", "vision-inference"]]}
     stage.app.store.commit([Write(TAKE_OVER, "dev", value, None)])
     assert eventually(lambda: api.get(path)["metadata"]["labels"]["frota.dev/team"] == "vision")
+
+
+def test_6_a_job_that_ended_is_deleted_and_does_not_run_again(stage: Stage) -> None:
+    image = "registry.example/tune@sha256:" + "ab" * 32
+    spec = {
+        "team": "language",
+        "image": image,
+        "resources": {"cpus": 1, "memory": "1Gi"},
+        "placement": {"function": "inference", "environments": ["dev"]},
+        "ttlAfterFinished": "1s",
+    }
+    job = {"apiVersion": "frota.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "tune"}}
+    stage.apply([*stage.documents(), job | {"spec": spec}])
+    assert eventually(lambda: getattr(stage.status("dev"), "ran", ())), stage.status("dev")
+    path = "/apis/batch/v1/namespaces/language-inference/jobs/tune"
+    assert eventually(lambda: stage.api("dev").call("GET", path).status == 404)
+    assert stage.journal("Delivers")[-1].startswith("1 to prune: Job.batch language-inference/tune")
+    assert eventually(lambda: stage.condition("dev", ConditionType.SYNCED) == "True AsDeclared")
+    assert stage.api("dev").call("GET", path).status == 404

@@ -23,6 +23,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 
 MODEL_DIGEST = f"{PREFIX}/model-digest"  # annotation: 71 characters, too long for a label
 TTL_SECONDS = f"{PREFIX}/ttl-seconds"  # annotation of an experimentation namespace
+TTL_AFTER_FINISHED = f"{PREFIX}/ttl-after-finished-seconds"  # annotation of a job
 RELAXED = f"{PREFIX}/relaxed-because"  # annotation of a namespace that is not restricted
 # Annotation of what is written at its creation and then left to the controllers that run it.
 APPLY = f"{PREFIX}/apply"

@@ -15,7 +15,7 @@ from frota.compile.kubernetes.labels import (
     GROUP_NAME_MOST,
     JOB,
     ONCE,
-    PREFIX,
+    TTL_AFTER_FINISHED,
     Manifest,
     fitted,
     manifest,
@@ -25,7 +25,6 @@ from frota.compile.kubernetes.labels import (
 from frota.compile.kubernetes.site import Checkpoint, Job, Pool, Site
 
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-_TTL = f"{PREFIX}/ttl-after-finished-seconds"
 _TRIES = 3  # of a pod on its own; more is a bug of the program, not of a node
 # A node that was taken away is no failure of the program; see ``_failures``.
 _LOST_NODE = {
@@ -155,6 +154,6 @@ def _metadata(job: Job, labels: dict[str, str]) -> Manifest:
     queued = {_QUEUE_LABEL: job.queue} if job.queue else {}
     annotations = {APPLY: ONCE}
     if job.ttl_after_finished:
-        annotations[_TTL] = str(job.ttl_after_finished)
+        annotations[TTL_AFTER_FINISHED] = str(job.ttl_after_finished)
     name = fitted(job.name, most=GROUP_NAME_MOST)
     return named(name, job.namespace, {**labels, **queued}, annotations)

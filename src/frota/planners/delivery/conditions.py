@@ -104,7 +104,9 @@ def _seen(
             ConditionType.DEGRADED: say,
         }
     if seen:
-        health = standing.health or cluster_health(standing.wanted, standing.view)
+        health = standing.health or cluster_health(
+            standing.wanted, standing.view, standing.policy.ran
+        )
         return {
             ConditionType.SYNCED: _synced(standing.plan),
             ConditionType.DRIFTED: _drifted(standing.plan),

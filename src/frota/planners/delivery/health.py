@@ -7,12 +7,12 @@ a status of a wrong form is Unknown, and nothing here raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from frota.model.clusterstatus import ClusterHealth, Health, ObjectHealth
 from frota.model.delivery import ClusterView
-from frota.model.objects import Object, key_of
+from frota.model.objects import Object, ObjectKey, key_of
 from frota.planners.delivery.wanted import Wanted
 
 _Answer = tuple[Health, str]
@@ -22,14 +22,16 @@ _MESSAGE_MOST = 300
 OPTIONAL_GROUPS = frozenset({"monitoring.coreos.com"})
 
 
-def cluster_health(wanted: Wanted, view: ClusterView) -> ClusterHealth:
-    """The health of everything that a cluster should have."""
+def cluster_health(
+    wanted: Wanted, view: ClusterView, ran: Container[ObjectKey] = ()
+) -> ClusterHealth:
+    """The health of everything that a cluster should have; ``ran`` need not be there."""
     current, troubled, missing = 0, [], []
     absent = {(kind.group, kind.kind) for kind in view.absent if kind.group in OPTIONAL_GROUPS}
     for key in wanted.objects:
         live = view.objects.get(key)
         if live is None:
-            if (key.group, key.kind) not in absent:
+            if (key.group, key.kind) not in absent and key not in ran:
                 missing.append(key)
             continue
         found = health(live)

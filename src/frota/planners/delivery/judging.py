@@ -21,6 +21,7 @@ from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.planners.delivery.diffs import described, rivals
 from frota.planners.delivery.fields import differences
 from frota.planners.delivery.retries import contest_ends, retry_at
+from frota.planners.delivery.runs import TIME_OVER, kept_until
 from frota.planners.delivery.wanted import (
     APPLIED,
     APPLY,
@@ -28,6 +29,7 @@ from frota.planners.delivery.wanted import (
     Wanted,
     annotations_of,
     labels_of,
+    revision_of,
     stamped,
     uid_of,
 )
@@ -79,7 +81,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class Pair:
     """One object under consideration."""
 
     case: Case
@@ -112,6 +114,18 @@ class _Pair:
         )
         return Judgement(Item(key, action, reason, message, change, self.diffs, self.drifted))
 
+    def delete(self, live: Object, reason: str, message: str) -> Judgement:
+        """Delete what was looked at, unless that failed a moment ago. By revision too: a label
+        that somebody changed meanwhile makes it another's object."""
+        case, key = self.case, self.key
+        attempt = case.memory.attempts.get(key)
+        if attempt is not None and not attempt.digest:
+            due = retry_at(attempt, case.policy)
+            if case.now < due:
+                return self.leave("Failed", attempt.message, due)
+        change = Change(key, None, uid_of(live), revision_of(live))
+        return Judgement(Item(key, Action.PRUNE, reason, message, change))
+
     def _allowed_now(self, force: bool) -> bool:
         """Whether a conflict was since decided by a person."""
         attempt = self.case.memory.attempts[self.key]
@@ -135,7 +149,9 @@ _RETRIED: Mapping[Verdict, str] = {
 
 def judge(case: Case, key: ObjectKey, live: Object | None) -> Judgement:
     """What to do about one wanted object."""
-    pair = _Pair(case, key, live)
+    pair = Pair(case, key, live)
+    if key in case.policy.ran and (live is None or _leaves(live)):
+        return _ran(pair)
     if (key.group, key.kind) in case.absent:
         return _not_served(pair)
     if live is None:
@@ -153,12 +169,12 @@ def judge(case: Case, key: ObjectKey, live: Object | None) -> Judgement:
     diffs = described(wanted, live, found)
     if annotations_of(live).get(APPLIED) != digest:
         against = rivals(wanted, live, found)
-        return _changed(_Pair(case, key, live, diffs, rivals=against))
+        return _changed(Pair(case, key, live, diffs, rivals=against))
     if not found.unowned and not found.surplus:
         # Still Frota's, and the content is the one that was sent: so the API server keeps it
         # like this, and sending it again would change nothing.
-        return _altered(_Pair(case, key, live, diffs))
-    return _drifted(_Pair(case, key, live, diffs, drifted=True))
+        return _altered(Pair(case, key, live, diffs))
+    return _drifted(Pair(case, key, live, diffs, drifted=True))
 
 
 def once(wanted: Object) -> bool:
@@ -170,7 +186,7 @@ def _leaves(item: Object) -> bool:
     return bool(item["metadata"].get("deletionTimestamp"))
 
 
-def _not_served(pair: _Pair) -> Judgement:
+def _not_served(pair: Pair) -> Judgement:
     key = pair.key
     if (key.group, key.kind) in pair.case.defined:
         return pair.leave("AwaitsDefinition", "its definition is delivered first")
@@ -178,7 +194,7 @@ def _not_served(pair: _Pair) -> Judgement:
     return pair.leave("KindNotServed", f"the cluster does not know {name}; install it there")
 
 
-def _missing(pair: _Pair) -> Judgement:
+def _missing(pair: Pair) -> Judgement:
     if pair.key.namespace in pair.case.ending:
         return pair.leave("NamespaceEnding", f"namespace {pair.key.namespace} is being deleted")
     if pair.key in pair.case.policy.take_over:
@@ -186,7 +202,7 @@ def _missing(pair: _Pair) -> Judgement:
     return pair.write(Action.CREATE, "Missing", "is not there, or not Frota's yet")
 
 
-def _foreign(pair: _Pair, live: Object) -> Judgement:
+def _foreign(pair: Pair, live: Object) -> Judgement:
     if pair.key in pair.case.policy.take_over:
         return pair.write(Action.TAKE_OVER, "TakenOver", "given to Frota by a person", force=True)
     other = labels_of(live).get(MEMBERSHIP_LABEL)
@@ -195,16 +211,29 @@ def _foreign(pair: _Pair, live: Object) -> Judgement:
     return pair.write(Action.CREATE, "Missing", "is there and not Frota's yet")
 
 
-def _once(pair: _Pair, live: Object, digest: str) -> Judgement:
+def _once(pair: Pair, live: Object, digest: str) -> Judgement:
+    until = kept_until(pair.case.wanted.objects[pair.key], live)
+    if pair.case.now >= until:
+        return pair.delete(live, TIME_OVER, "ended, and was kept for as long as it should be")
     if annotations_of(live).get(APPLIED) in (digest, None):
-        return Judgement(None)
+        return Judgement(None, until)
     return pair.leave(
         "WrittenOnce",
         "differs from what is declared now; it runs as it was made: give it a new name",
+        until,
     )
 
 
-def _changed(pair: _Pair) -> Judgement:
+def _ran(pair: Pair) -> Judgement:
+    """It ended, and was deleted when its time was over."""
+    if pair.case.policy.ran[pair.key] == pair.case.wanted.digests[pair.key]:
+        return Judgement(None)
+    return pair.leave(
+        "WrittenOnce", "ran already, and differs from what is declared now: give it a new name"
+    )
+
+
+def _changed(pair: Pair) -> Judgement:
     """What is wanted is not what was sent last."""
     policy = pair.case.policy
     message = _named(pair.diffs) or "is written in another way"
@@ -218,7 +247,7 @@ def _changed(pair: _Pair) -> Judgement:
     return pair.write(Action.CHANGE, "Changed", message, force=True)
 
 
-def _drifted(pair: _Pair) -> Judgement:
+def _drifted(pair: Pair) -> Judgement:
     """Somebody else changed what was delivered."""
     policy, message = pair.case.policy, _named(pair.diffs)
     if not any(diff.writer for diff in pair.diffs):
@@ -233,7 +262,7 @@ def _drifted(pair: _Pair) -> Judgement:
     return pair.write(Action.CORRECT, "Drifted", message, force=True)
 
 
-def _altered(pair: _Pair) -> Judgement:
+def _altered(pair: Pair) -> Judgement:
     return pair.leave(
         "Altered", f"the API server keeps it otherwise than sent: {_named(pair.diffs)}"
     )

@@ -86,11 +86,11 @@ class _Work:
                 self.settled[key] = revision
                 continue
             verdict = judge(case, key, live)
+            self.again_at = min(self.again_at, verdict.again_at)
             if verdict.item is not None:
                 self.items.append(verdict.item)
-                self.again_at = min(self.again_at, verdict.again_at)
-            elif revision:
-                self.settled[key] = "" if passing else revision
+            else:  # what time alone will change is looked at again
+                self.settled[key] = "" if passing or verdict.again_at < inf else revision
 
     def delete(self, case: Case, surplus: Mapping[ObjectKey, Object]) -> Held | None:
         """What is in the set and not wanted any more."""

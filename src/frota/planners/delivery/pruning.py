@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from frota.model.delivery import Change
 from frota.model.deliveryplan import Action, Held, Item
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.planners.delivery.fields import entries, is_ours, shares_with_frota
-from frota.planners.delivery.judging import Case
-from frota.planners.delivery.retries import retry_at
-from frota.planners.delivery.wanted import digest, labels_of, revision_of, uid_of
+from frota.planners.delivery.judging import Case, Pair
+from frota.planners.delivery.wanted import digest, labels_of, uid_of
 
 _NAMED_MOST = 3
 _RUN_BY_CONTROLLERS = frozenset(
@@ -47,24 +45,16 @@ def prune(case: Case, surplus: Mapping[ObjectKey, Object]) -> Pruned:
         why = "; ".join(reasons)
         kept = tuple(Item(key, Action.LEAVE, "PruneHeld", why) for key in going)
         return Pruned((*ending, *kept), held)
-    items = [_delete(case, key, item) for key, item in going.items()]
-    again_at = min((at for _, at in items), default=inf)
-    return Pruned((*ending, *(item for item, _ in items)), None, again_at)
+    said = [
+        Pair(case, key, item).delete(item, "NotWanted", "is not declared any more")
+        for key, item in going.items()
+    ]
+    again_at = min((one.again_at for one in said), default=inf)
+    return Pruned((*ending, *(one.item for one in said if one.item)), None, again_at)
 
 
 def _leaves(item: Object) -> bool:
     return bool(item["metadata"].get("deletionTimestamp"))
-
-
-def _delete(case: Case, key: ObjectKey, live: Object) -> tuple[Item, float]:
-    attempt = case.memory.attempts.get(key)
-    if attempt is not None and not attempt.digest:
-        due = retry_at(attempt, case.policy)
-        if case.now < due:
-            return Item(key, Action.LEAVE, "Failed", attempt.message), due
-    # By revision too: a label that somebody changed meanwhile makes it another's object.
-    change = Change(key, None, uid_of(live), revision_of(live))
-    return Item(key, Action.PRUNE, "NotWanted", "is not declared any more", change), inf
 
 
 def _reasons(case: Case, going: Mapping[ObjectKey, Object]) -> list[str]:

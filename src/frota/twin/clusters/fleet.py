@@ -137,6 +137,9 @@ def _status(item: Any, *, well: bool) -> Node:
     if kind == "CustomResourceDefinition":
         return {"conditions": [{"type": "Established", "status": "True" if well else "False"}]}
     if kind == "Job":
+        told: Node = item.get("status") or {}
+        if any(condition["type"] == "Complete" for condition in told.get("conditions", ())):
+            return told  # it ended, and stays so
         failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
         return {"active": 1} if well else {"conditions": [failed]}
     wanted = spec.get("replicas", 1)
