@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from frota.controllers import brake, declare, moves, observe
 from frota.controllers.alarms import Alarms
@@ -45,8 +44,7 @@ from frota.runtime.cause import cause_id
 from frota.runtime.result import Result
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(NamedTuple):
     """A pass that found nothing to do. Planners are pure: with the same records and the
     same sight, and no deadline passed, the next pass would find the same."""
 

@@ -22,6 +22,7 @@ ASKED = frozenset({HostState.ISOLATED, HostState.FENCING})
 _CONDEMNED = ASKED | {HostState.DOWN}
 _EMPTYING = frozenset({HostState.DRAINING, HostState.MAINTENANCE})
 _FRESH_CAUSE = frozenset({HostState.SUSPECT, HostState.DRAINING, HostState.RECOVERING})
+_HOSTS_STORY = frozenset({VmState.LOST, VmState.UNMONITORED})
 _ROUNDS = 4  # a host can pass through at most this many states in one instant
 
 
@@ -142,8 +143,9 @@ def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:
     if changed and any(host.state in _EMPTYING for host in draft.hosts.values()):
         draft.wake_at(draft.now)  # perhaps it is empty now
     for vm in found.changed:
-        _tell_change(draft, draft.vms[vm.name], vm)
-        draft.vms[vm.name] = _caused(draft, vm)
+        caused = _caused(draft, vm)
+        _tell_change(draft, draft.vms[vm.name], caused)
+        draft.vms[vm.name] = caused
     for name in found.gone:
         vm = draft.vms.pop(name)
         text = f"stopped and gone{left_disk(vm, draft)}"
@@ -153,9 +155,9 @@ def find_vms(draft: Draft, outcomes: Sequence[Outcome]) -> None:
 def _caused(draft: Draft, vm: Vm) -> Vm:
     """A lost VM belongs to the story of its host."""
     host = draft.hosts.get(vm.host)
-    if vm.state in (VmState.LOST, VmState.UNMONITORED) and host is not None and host.cause_id:
-        return replace(vm, cause_id=host.cause_id)
-    return vm
+    if vm.state not in _HOSTS_STORY or host is None or host.cause_id in ("", vm.cause_id):
+        return vm
+    return replace(vm, cause_id=host.cause_id)
 
 
 def _tell_change(draft: Draft, old: Vm, new: Vm) -> None:
@@ -174,5 +176,5 @@ def _tell_change(draft: Draft, old: Vm, new: Vm) -> None:
         draft.moved_by_hand = True
         draft.story.tell(Stage.CAUSE, new.cause_id, subject, "MovedByHand", new.reason)
     elif new.state is not old.state:
-        cause = _caused(draft, new).cause_id
-        draft.story.tell(Stage.CAUSE, cause, subject, new.state.value, new.reason or "seen running")
+        text = new.reason or "seen running"
+        draft.story.tell(Stage.CAUSE, new.cause_id, subject, new.state.value, text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from frota.model.host import Host, HostState
 from frota.model.policy import Timers
@@ -32,8 +33,7 @@ class Leftover:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """``changed`` VMs replace the old records, ``gone`` are deleted; ``settled``
     outcomes are done with; ``overdue`` operations are to be cancelled."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from frota.model.host import Host, HostState, Intent
 from frota.model.policy import Policy
@@ -26,8 +27,7 @@ _RECOVERING, _QUARANTINED, _ACTIVE = S.RECOVERING, S.QUARANTINED, Intent.ACTIVE
 _NO_VERDICT = FenceVerdict(FenceState.IDLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What membership must know beside the hosts' own records.
 
     ``busy`` are the hosts that still hold VMs or copies that keep them from Maintenance
@@ -44,8 +44,7 @@ class Surroundings:
     calm_since: float = -inf
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """``changed`` hosts replace the old records. ``probe`` and ``kill`` name hosts whose
     death is to be looked for, or brought about. ``again_at`` is the next time at which the
     answer can differ although nothing happens. ``storm`` is empty, or says why

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from frota.model.decision import Decision
 from frota.simulation.actions import perform
 from frota.simulation.expect import unmet
 from frota.simulation.run import Run
@@ -114,12 +115,15 @@ def idle(run: Run, ticks: int) -> None:
 
 def trace_of(run: Run) -> str:
     """A digest of all orders and of the journal."""
-    digest = hashlib.sha256()
-    for at, operation in run.tally.orders:
-        digest.update(f"{at:.6f} {operation}\n".encode())
-    for line in run.store.journal(last=100_000):
-        digest.update(f"{line}\n".encode())
-    return digest.hexdigest()[:16]
+    orders = (f"{at:.6f} {operation}" for at, operation in run.tally.orders)
+    lines = map(_told, run.store.journal(last=100_000))
+    return hashlib.sha256("\n".join((*orders, *lines)).encode()).hexdigest()[:16]
+
+
+def _told(line: Decision) -> str:
+    """All of one line."""
+    words = (line.group, line.cause_id, line.stage, line.subject, line.reason, line.message)
+    return "\t".join((repr(line.at), *words, *line.rejected))
 
 
 class _Watch:

@@ -66,12 +66,11 @@ class TwinFence:
     def lease_problem(self, host: str) -> str:
         """Why the lease of a host would be of no use now."""
         site = self._site
-        machine = site.machines.get(host) if site.leases else None
-        if machine is None:
+        if not site.leases or host not in site.machines:
             return ""
         if site.controller_storage_cut:
             return "the lease storage cannot be read"
-        return "" if machine.renews else "the lease is not renewed"
+        return "" if site.machines[host].renews else "the lease is not renewed"
 
     def probe(self, host: str, incarnation: str) -> None:
         """Look for proof, without harm."""

@@ -16,27 +16,12 @@ from frota.model.availability import AvailabilitySet, Blocker, Level, domain_of
 from frota.model.host import Host, Size
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Mobility, Vm, VmState
+from frota.planners.placement.floor import Open
 from frota.planners.placement.ledger import Ledger
 
 # Looked at for every set and VM of every pass: finding a member through its enum costs
 # more than the comparison.
 _RACK, _HOST, _LIVE, _RUNNING = Level.RACK, Level.HOST, Mobility.LIVE, VmState.RUNNING
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """The domains of one configuration that serve now, as indices of a ledger.
-
-    ``racks`` and ``hosts`` are those open at each level, and the same in order;
-    ``in_rack`` are all hosts of each rack that serve, ``inside`` those among ``hosts``.
-    """
-
-    racks: frozenset[int]
-    hosts: frozenset[int]
-    rack_list: Sequence[int]
-    host_list: Sequence[int]
-    in_rack: Mapping[int, Sequence[int]]
-    inside: Mapping[int, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +35,12 @@ class Uneven:
 class Grounds:
     """One snapshot and its ledger, which stays as it is: what was worked out is kept."""
 
-    __slots__ = ("_by_config", "_serving", "ledger", "levels_found", "serving", "snapshot")
+    __slots__ = ("floor", "ledger", "levels_found", "snapshot")
 
     def __init__(self, snapshot: Snapshot, ledger: Ledger) -> None:
         self.snapshot = snapshot
         self.ledger = ledger
-        self._serving = [
-            (index, snapshot.hosts[name])
-            for index, name in enumerate(ledger.names)
-            if snapshot.hosts[name].schedulable
-        ]
-        self.serving = frozenset(index for index, _ in self._serving)
-        self._by_config: dict[frozenset[str], Open] = {}
+        self.floor = ledger.floor
         self.levels_found: dict[str, Level | None] | None = {}
 
     def over(self, ledger: Ledger) -> Grounds:
@@ -73,25 +52,7 @@ class Grounds:
 
     def open_to(self, spread: AvailabilitySet) -> Open:
         """The open domains of the set's latest configuration."""
-        config = spread.generations[-1] if spread.generations else frozenset()
-        found = self._by_config.get(config)
-        if found is None:
-            found = self._by_config[config] = self._work_out(config)
-        return found
-
-    def _work_out(self, config: frozenset[str]) -> Open:
-        rack_of = self.ledger.rack_of
-        racks, hosts = set(), set()
-        in_rack: dict[int, list[int]] = {}
-        for index, host in self._serving:
-            in_rack.setdefault(rack_of[index], []).append(index)
-            if not config or domain_of(host, Level.RACK) in config:
-                racks.add(rack_of[index])
-            if not config or domain_of(host, Level.HOST) in config:
-                hosts.add(index)
-        inside = {rack: frozenset(hosts.intersection(here)) for rack, here in in_rack.items()}
-        lists = sorted(racks), sorted(hosts)
-        return Open(frozenset(racks), frozenset(hosts), *lists, in_rack, inside)
+        return self.floor.open_to(spread.generations[-1] if spread.generations else frozenset())
 
     def uneven_at(self, spread: AvailabilitySet) -> Level | None:
         """The first level at which counts differ by more than one; None when even.
@@ -279,7 +240,7 @@ class _Inquiry:
 
     def _in_open_racks(self) -> dict[int, int]:
         """Members by rack, on hosts that serve; racks without any too."""
-        ledger, serving = self.grounds.ledger, self.grounds.serving
+        ledger, serving = self.grounds.ledger, self.grounds.floor.serving
         held = dict.fromkeys(self.grounds.open_to(self.spread).rack_list, 0)
         for host, n in ledger.counts[self.spread.name].items():
             rack = ledger.rack_of[host]

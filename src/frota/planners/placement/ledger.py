@@ -7,9 +7,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from copy import copy
 
-from frota.model.host import Capacity, Size
+from frota.model.host import Size
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Vm, VmState
+from frota.planners.placement.floor import floor_of
 
 _IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
 _NOWHERE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
@@ -44,18 +45,15 @@ class Ledger:
     """
 
     __slots__ = (
-        "capacity", "counts", "cpus", "gpus", "index", "memory", "names", "rack_counts",
-        "rack_of", "racks", "slots",
+        "capacity", "counts", "cpus", "floor", "gpus", "index", "memory", "names",
+        "rack_counts", "rack_of", "racks", "slots",
     )  # fmt: skip
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.names = sorted(snapshot.hosts)
-        self.index = {name: i for i, name in enumerate(self.names)}
-        self.racks = sorted({host.rack for host in snapshot.hosts.values()})
-        rack_index = {rack: i for i, rack in enumerate(self.racks)}
-        hosts = [snapshot.hosts[name] for name in self.names]
-        self.rack_of = [rack_index[host.rack] for host in hosts]
-        self.capacity: list[Capacity] = [host.capacity for host in hosts]
+        floor = self.floor = floor_of(snapshot.hosts)
+        self.names, self.index = floor.names, floor.index
+        self.racks, self.rack_of = floor.racks, floor.rack_of
+        self.capacity = floor.capacity
         self.memory = [c.memory_mib for c in self.capacity]
         self.cpus = [c.vcpus for c in self.capacity]
         self.slots = [c.slots for c in self.capacity]

@@ -126,7 +126,7 @@ class Search:
         everywhere = range(len(ledger.names))
         if len(everywhere) <= HOSTS_MOST:
             return list(everywhere)
-        by_room = sorted(self.grounds.serving, key=lambda h: (-ledger.memory[h], h))
+        by_room = sorted(self.grounds.floor.serving, key=lambda h: (-ledger.memory[h], h))
         chosen: set[int] = set()
         for name in uneven:
             of_racks, of_hosts = ledger.rack_counts[name], ledger.counts[name]
@@ -200,7 +200,7 @@ class _Open:
         self._taking = [
             (scene.number[host], self._hosts[ledger.names[host]])
             for host in scene.asked
-            if host in grounds.serving
+            if host in grounds.floor.serving
             and min(ledger.memory[host], ledger.cpus[host], ledger.slots[host]) >= 0
         ]
         self._known: dict[tuple[str, int], frozenset[int]] = {}

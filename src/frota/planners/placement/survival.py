@@ -64,7 +64,7 @@ def losses(
         for vm in vms:
             ledger.take(ledger.index[name], vm.size)
             guests[ledger.index[name]].append(vm.size)
-    serving = [i for i, name in enumerate(ledger.names) if snapshot.hosts[name].schedulable]
+    serving = sorted(ledger.floor.serving)
     rest = Rest(ledger, serving)
     if domains is None:
         if rest.roomy_for_any(guests):
@@ -107,8 +107,8 @@ class Rest:
     def __init__(self, ledger: Ledger, serving: Iterable[int]) -> None:
         self._ledger = ledger
         self._serving = tuple(serving)
-        self._by_memory = sorted((ledger.memory[host], host) for host in self._serving)
-        self._rooms: dict[Size, dict[int, int]] = {}
+        self._by_memory: list[tuple[int, int]] = []  # sorted when it is first needed
+        self._rooms: dict[tuple[int, int, str, int], dict[int, int]] = {}
 
     def roomy_for_any(self, guests: Sequence[Sequence[Size]]) -> bool:
         """Whether, whichever host were lost, the others could take as many of the most
@@ -134,11 +134,11 @@ class Rest:
     def _room(self, guests: Sequence[Size]) -> Mapping[int, int] | None:
         """How many of a VM as demanding as the most demanding of these in every respect each
         host could take; None when they want GPUs of several models."""
-        kinds = set(guests)
+        kinds = {id(size): size for size in guests}.values()  # VMs of a role share theirs
         models = {size.gpu_model for size in kinds if size.gpus}
         if len(models) > 1 or not kinds:
             return None if models else {}
-        most = Size(
+        most = (
             max([size.memory_mib for size in kinds]),
             max([size.vcpus for size in kinds]),
             next(iter(models), ""),
@@ -146,12 +146,14 @@ class Rest:
         )
         found = self._rooms.get(most)
         if found is None:
-            room = self._ledger.room
-            found = self._rooms[most] = {host: room(host, most) for host in self._serving}
+            room, size = self._ledger.room, Size(*most)
+            found = self._rooms[most] = {host: room(host, size) for host in self._serving}
         return found
 
     def _best_fit(self, lost: frozenset[int], guests: Sequence[Size]) -> tuple[Size, ...]:
         ledger, order = self._ledger, self._by_memory
+        if not order:
+            order.extend(sorted((ledger.memory[host], host) for host in self._serving))
         placed: list[tuple[int, Size]] = []
         left: list[Size] = []
         for size in sorted(guests, key=_demand, reverse=True):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from frota.model.availability import AvailabilitySet, Level, Phase, Verdict, domain_of
+from frota.model.availability import AvailabilitySet, Level, Phase, Verdict
 from frota.model.snapshot import Snapshot
 from frota.model.vm import Vm, VmState
 from frota.planners.placement.evenly import Grounds, Uneven, unevenness
 
 _RACK, _RUNNING = Level.RACK, VmState.RUNNING
-_LEVELS = tuple(Level)
 _HURT = frozenset({VmState.LOST, VmState.UNPLACEABLE, VmState.UNMONITORED})
 
 
@@ -31,12 +30,7 @@ class Judge:
     def __init__(self, grounds: Grounds, n1_feasible: bool | None) -> None:
         self._grounds = grounds
         self._n1_feasible = n1_feasible
-        self._serving = {
-            domain_of(host, level)
-            for host in grounds.snapshot.hosts.values()
-            if host.schedulable
-            for level in _LEVELS
-        }
+        self._serving = grounds.floor.domains
 
     def judge(self, spread: AvailabilitySet, members: Sequence[Vm]) -> Verdict:
         """The verdict on one set with all its members."""
