@@ -45,7 +45,7 @@ def set_spreads(draw: st.DrawFn, hosts: int, most: int) -> SetSpread:
 
 
 @st.composite
-def problems(draw: st.DrawFn, sets_most: int = SETS) -> SpreadProblem:
+def problems(draw: st.DrawFn) -> SpreadProblem:
     """Up to 4 hosts and 8 members, with little room, closed hosts and fixed members."""
     hosts = draw(st.integers(1, HOSTS))
 
@@ -54,7 +54,7 @@ def problems(draw: st.DrawFn, sets_most: int = SETS) -> SpreadProblem:
 
     sets = []
     left = MEMBERS
-    for _ in range(draw(st.integers(1, sets_most))):
+    for _ in range(draw(st.integers(1, SETS))):
         sets.append(draw(set_spreads(hosts, min(4, left))))
         left -= sum(sets[-1].current.values())
     return SpreadProblem(

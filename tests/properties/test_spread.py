@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from frota.model.host import Capacity, Size
 from frota.planners.placement import exact
-from frota.planners.placement.alone import alone
+from frota.planners.placement.alone import SETS_MOST, alone
 from frota.planners.placement.bounds import Bounds
 from frota.planners.placement.certificate import faults, prove
 from frota.planners.placement.evenness import even_counts, is_even, least_moves, sum_of_squares
@@ -39,13 +39,13 @@ def test_best_of_all_assignments(problem: SpreadProblem) -> None:
 
 
 @settings(max_examples=300)
-@given(problems(sets_most=1))
-def test_one_set_alone_is_spread_as_the_flow_spreads_it(problem: SpreadProblem) -> None:
-    counts = alone(problem)
-    asked = replace(problem, sets=[*problem.sets, SetSpread({})])  # two sets: that is for flows
-    if counts is not None:
-        assert counts == solve(asked).of(asked, 0)
-        assert score(problem, SpreadAnswer({0: counts})) == best_score(problem)
+@given(problems())
+def test_one_uneven_set_is_spread_as_the_flow_spreads_it(problem: SpreadProblem) -> None:
+    found = alone(problem)
+    if found is not None:
+        crowd = [SetSpread({})] * SETS_MOST  # so many sets are for the flow
+        assert solve(replace(problem, sets=[*problem.sets, *crowd])).counts == dict([found])
+        assert score(problem, SpreadAnswer(dict([found]))) == best_score(problem)
 
 
 @settings(max_examples=100)

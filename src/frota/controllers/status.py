@@ -16,7 +16,7 @@ class Standings:
     objects while they do not change, so comparing identities is enough."""
 
     def __init__(self) -> None:
-        self._hosts = Same()
+        self._ground: object = None
         self._population = Same()
         self._sets: dict[str, Same] = {}
         self._feasible: bool | None = None
@@ -26,7 +26,8 @@ class Standings:
         if not draft.sets:
             return
         feasible = self._n1_feasible(draft)
-        moved = not self._hosts.holds(draft.hosts.values())
+        ground = _ground(draft)
+        moved, self._ground = ground != self._ground, ground
         judge: Judge | None = None
         for name, members in members_of(draft.snapshot()).items():
             spread, old = draft.sets[name], draft.verdicts.get(name)
@@ -47,6 +48,11 @@ class Standings:
             grounds = draft.grounds()
             self._feasible = survives_any_host(grounds.snapshot, ledger=grounds.ledger)
         return self._feasible
+
+
+def _ground(draft: Draft) -> list[object]:
+    """All of the hosts that a verdict on an even set rests on."""
+    return [(h.name, h.rack, h.tenure, h.capacity, h.schedulable) for h in draft.hosts.values()]
 
 
 def _write(draft: Draft, verdict: Verdict, old: Verdict | None) -> None:

@@ -1,10 +1,11 @@
-"""The spread problem of one set on a few hosts, as nearly all of a small group are.
+"""The spread problem on a few hosts with one uneven set, as nearly all of a small group are.
 
-Members move one at a time while that gains, in the order of ``descent``. Costs are convex
+Its members move one at a time while that gains, in the order of ``descent``. Costs are convex
 over hosts and over the racks that hold them, so counts that no move of one member makes
 better are the best of all (such costs are M-convex: Murota, Discrete Convex Analysis, 2003,
-theorem 6.26). In the end every pair of hosts is held against that. What is found is what the
-flow would find, without arrays.
+theorem 6.26). In the end every pair of hosts is held against that. Where no move would gain
+even if full hosts had room, nothing is won when other sets make way, which would cost moves.
+What is found is what the flow would find, without arrays.
 """
 
 from __future__ import annotations
@@ -14,33 +15,45 @@ from collections.abc import Mapping
 from frota.planners.placement.spreadarrays import LOAD_MAX
 from frota.planners.placement.spreadproblem import SpreadProblem
 
-HOSTS_MOST = 32  # for more of them arrays are faster
+HOSTS_MOST, SETS_MOST = 32, 8  # for more of them arrays are faster
 
 
-def alone(problem: SpreadProblem) -> Mapping[int, int] | None:
-    """The best counts of the only set; None when that is for the flow to say."""
-    if len(problem.sets) != 1 or len(problem.slots) > HOSTS_MOST:
+def alone(problem: SpreadProblem) -> tuple[int, Mapping[int, int]] | None:
+    """The only uneven set with its best counts; None when that is for the flow to say."""
+    if len(problem.slots) > HOSTS_MOST or len(problem.sets) > SETS_MOST:
         return None
-    mover = _Mover(problem)
+    movers = [_Mover(problem, index) for index in range(len(problem.sets))]
+    uneven = [mover for mover in movers if not mover.proved(full=True)]
+    if len(uneven) != 1:
+        return None
+    mover = uneven[0]
     while (move := mover.best()) is not None:
         mover.move(*move)
-    return mover.count if mover.proved() else None
+    return (mover.index, mover.count) if mover.proved(full=len(movers) > 1) else None
 
 
 class _Mover:
     """One set that moves its members. ``count`` are those in play by host, in the order in
     which hosts came to have some: it decides between equals."""
 
-    def __init__(self, problem: SpreadProblem) -> None:
-        item, hosts = problem.sets[0], range(len(problem.slots))
-        self.item, self.rack_of = item, problem.rack_of
+    def __init__(self, problem: SpreadProblem, index: int) -> None:
+        item, hosts = problem.sets[index], range(len(problem.slots))
+        self.index, self.item, self.rack_of = index, item, problem.rack_of
         self.order = sorted(hosts, key=problem.rack_of.__getitem__)
         self.count = {host: item.current[host] for host in self.order if item.current.get(host)}
         self.most = {host: item.current.get(host, 0) for host in hosts}
-        for host in hosts if item.allowed is None else item.allowed:
-            self.most[host] += max(0, problem.slots[host]) * problem.accepts[host]
+        self.open = {
+            host
+            for host in (hosts if item.allowed is None else item.allowed)
+            if problem.accepts[host] and problem.slots[host] >= 0
+        }
+        for host in self.open:
+            self.most[host] += problem.slots[host]
         least = min(problem.load, default=0)
         self.load = [min(load - least, LOAD_MAX) for load in problem.load]
+        for other in (*problem.sets[:index], *problem.sets[index + 1 :]):
+            for host, count in other.current.items():
+                self.load[host] += count
         self.in_rack = dict.fromkeys(problem.rack_of, 0)
         for held in (item.current, item.fixed):
             for host, count in held.items():
@@ -76,9 +89,10 @@ class _Mover:
         self.in_rack[self.rack_of[giver]] -= 1
         self.in_rack[self.rack_of[taker]] += 1
 
-    def proved(self) -> bool:
-        """Whether no move of one member gains anything."""
-        gains, costs = self._gains(), self._costs()
+    def proved(self, *, full: bool) -> bool:
+        """Whether no move of one member gains anything; ``full``: nor would one to a host
+        that is full."""
+        gains, costs = self._gains(), self._costs(full=full)
         return all(
             self._change(giver, taker, gains, costs) >= 0
             for giver in gains
@@ -101,13 +115,13 @@ class _Mover:
         """What is gained when one member leaves, by host that has some."""
         return {host: self._unit(host, count, 0) for host, count in self.count.items()}
 
-    def _costs(self) -> dict[int, int]:
-        """What one member more costs, by host that has room for it."""
+    def _costs(self, *, full: bool = False) -> dict[int, int]:
+        """What one member more costs, by host that has room for it, or is full."""
         count = self.count
         return {
             host: self._unit(host, count.get(host, 0) + 1, 1)
             for host in self.order
-            if count.get(host, 0) < self.most[host]
+            if count.get(host, 0) < self.most[host] or (full and host in self.open)
         }
 
     def _unit(self, host: int, unit: int, arriving: int) -> int:

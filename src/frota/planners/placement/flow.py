@@ -32,10 +32,9 @@ def solve(problem: SpreadProblem, work: float = WORK, limit: int = LIMIT) -> Spr
     so; all it promises above still holds. ``limit`` bounds the size of numbers in one
     pass (``levels``); the answer does not depend on it.
     """
-    counts_alone = alone(problem)
-    if counts_alone is not None:
-        stays = counts_alone == problem.sets[0].current
-        return SpreadAnswer({}) if stays else SpreadAnswer({0: counts_alone}, in_play=1)
+    one = alone(problem)
+    if one is not None:
+        return SpreadAnswer(dict([one]), in_play=1)
     data = arrays(problem)
     uneven_sets = uneven(data)
     held = np.zeros(data.sets, np.bool_)
