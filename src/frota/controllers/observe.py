@@ -40,9 +40,10 @@ def look(
         found = view.capacity
         if found is not None:
             cached = known.get(spec.name)
-            if cached is None or cached[0] != found:
-                cached = known[spec.name] = (found, spec.capacity(found))
-            if cached[1] != found:
+            if cached is None or (cached[0] is not found and cached[0] != found):
+                usable = spec.capacity(found)
+                cached = known[spec.name] = (found, found if usable == found else usable)
+            if cached[1] is not found:
                 view = replace(view, capacity=cached[1])
         draft.views[spec.name] = view
 

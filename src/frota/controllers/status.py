@@ -7,17 +7,18 @@ from frota.controllers.draft import Draft
 from frota.controllers.same import Same
 from frota.model.availability import Verdict
 from frota.model.decision import Stage
+from frota.planners.placement.ledger import IDLE
 from frota.planners.placement.survival import survives_any_host
 from frota.planners.placement.verdict import Judge, members_of
 
 
 class Standings:
-    """Remembers what each verdict was based on. Records are frozen and kept as the same
-    objects while they do not change, so comparing identities is enough."""
+    """Remembers what each verdict was based on. Members are frozen records, kept as the same
+    objects while they do not change; of hosts only that counts which a verdict can rest on."""
 
     def __init__(self) -> None:
         self._ground: object = None
-        self._population = Same()
+        self._room: object = None
         self._sets: dict[str, Same] = {}
         self._feasible: bool | None = None
 
@@ -25,8 +26,8 @@ class Standings:
         """Judge the sets that may have changed; journal changes of phase."""
         if not draft.sets:
             return
-        feasible = self._n1_feasible(draft)
         ground = _ground(draft)
+        feasible = self._n1_feasible(draft, ground)
         moved, self._ground = ground != self._ground, ground
         judge: Judge | None = None
         for name, members in members_of(draft.snapshot()).items():
@@ -40,11 +41,13 @@ class Standings:
         for name in self._sets.keys() - draft.sets.keys():
             del self._sets[name]
 
-    def _n1_feasible(self, draft: Draft) -> bool | None:
+    def _n1_feasible(self, draft: Draft, ground: object) -> bool | None:
         """N-1 of the group at rest; while VMs are on their way, what it was before."""
         if any(vm.operation is not None for vm in draft.vms.values()):
             return self._feasible
-        if not self._population.holds((*draft.hosts.values(), *draft.vms.values())):
+        room = ground, [(v.host, v.size) for v in draft.vms.values() if v.state not in IDLE]
+        if room != self._room:
+            self._room = room
             grounds = draft.grounds()
             self._feasible = survives_any_host(grounds.snapshot, ledger=grounds.ledger)
         return self._feasible

@@ -23,7 +23,8 @@ _SUSPECTS = _SILENT | _WATCHED
 # Looking a member up through its enum is slow, and each is asked for every host.
 _REMOVED, _DOWN, _MAINTENANCE, _JOINING = S.REMOVED, S.DOWN, S.MAINTENANCE, S.JOINING
 _ISOLATED, _FENCING, _DRAINING = S.ISOLATED, S.FENCING, S.DRAINING
-_RECOVERING, _QUARANTINED, _ACTIVE = S.RECOVERING, S.QUARANTINED, Intent.ACTIVE
+_RECOVERING, _QUARANTINED, _UP = S.RECOVERING, S.QUARANTINED, S.UP
+_ACTIVE = Intent.ACTIVE
 _NO_VERDICT = FenceVerdict(FenceState.IDLE)
 
 
@@ -61,12 +62,14 @@ def judge(hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: 
     """Judge every host of a group once (section E.3; storms as in E.7)."""
     storm = _storm(hosts, around, policy)
     states = [host.state for host in hosts.values()]
-    quarantined, schedulable = states.count(_QUARANTINED), states.count(S.UP)
+    quarantined, schedulable = states.count(_QUARANTINED), states.count(_UP)
     changed: list[Host] = []
     probe: list[str] = []
     kill: list[str] = []
     court = _Court(around, policy, now, storm, len(hosts), quarantined, schedulable)
     for name, old in hosts.items():
+        if _well(old, around.views.get(name)):
+            continue
         new = court.judge(old)
         if new is not old:
             changed.append(new)
@@ -78,6 +81,19 @@ def judge(hosts: Mapping[str, Host], around: Surroundings, policy: Policy, now: 
             kill.append(name)
     again_at = now if changed else court.again_at
     return Judgement(tuple(changed), tuple(probe), tuple(kill), again_at, storm)
+
+
+def _well(host: Host, view: HostView | None) -> bool:
+    """Whether a host serves and beats as it did, so that nothing is to be said of it: like
+    nearly all."""
+    return (
+        view is not None
+        and host.state is _UP
+        and host.intent is _ACTIVE
+        and view.beating
+        and view.incarnation == host.incarnation
+        and (view.capacity is host.capacity or view.capacity is None)
+    )
 
 
 @dataclass(slots=True)
