@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from frota.app import Application, MissingDriver
-from frota.app.application import Teller
+from frota.app.application import Application, Teller
 from frota.app.leased import LeasedFence, LeasedHypervisor
+from frota.app.outfit import MissingDriver
 from frota.app.twin import WorldAlarm
 from frota.model.host import HostState, Intent
 from frota.model.vm import Operation, Verb, VmState

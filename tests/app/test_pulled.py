@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from frota.app import Application, Signing
+from frota.app.application import Application
+from frota.app.signing import Signing
 from frota.controllers.clusterrecords import ROLLOUT, STATUS, condition_of
 from frota.drivers.objects.directory import DirectoryBlobs
 from frota.drivers.objects.keys import new_signer
@@ -25,6 +26,8 @@ from frota.ports.blobs import BlobMissing
 from frota.ports.store import Write
 from frota.resources.documents import load
 from frota.runtime.clock import SystemClock
+from frota.runtime.lease import KIND as LEASE
+from frota.store.sqlite import SqliteStore
 from tests.pull.doubles import well
 from tests.waiting import eventually
 
@@ -62,7 +65,8 @@ class Stage:
         self.signer = new_signer(folder / "signing.key")
         signing = Signing(key=folder / "signing.key")
         self.told: list[str] = []
-        self.app = Application(folder / "frota.db", "test", self.told.append, signing=signing)
+        self.store = folder / "frota.db"
+        self.app = Application(self.store, "test", self.told.append, signing=signing)
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -122,6 +126,11 @@ def test_it_is_published_and_done_when_its_agent_says_so(stage: Stage) -> None:
     assert stage.condition(ConditionType.SYNCED) == "True AsDeclared"
     stage.say(digest="0" * 64, refusal="WrongSignature", refused="not ours")
     assert eventually(lambda: stage.condition(ConditionType.SYNCED) == "False BundleRefused")
+    stage.stop()
+    store = SqliteStore(stage.store, create=False)
+    leases = {entry.name: entry.value.holder for entry in store.list(LEASE)}
+    store.close()
+    assert leases == {"cluster/dev": "", "fleet/acme": ""}  # let go of
 
 
 def test_without_a_key_it_says_how_to_get_one(tmp_path: Path) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from frota.app.leased import LeasedFence, LeasedHypervisor
 from frota.app.outfit import Outfit, Outfitter
+from frota.app.tenure import Tenure
 from frota.app.turning import Turning
 from frota.controllers.desired import desired_group
 from frota.controllers.hostgroup import HostGroupController
 from frota.controllers.records import GROUP
-from frota.ports.store import Store, StoreError
+from frota.ports.store import Store
 from frota.runtime.lease import Leases
 from frota.runtime.loop import Loop
 from frota.runtime.queue import WorkQueue
@@ -29,7 +29,11 @@ class _Member:
     outfit: Outfit
     controller: HostGroupController
     revision: int
-    term: int
+
+    def reconcile(self) -> Result:
+        """See ``tenure.Controller``. A declared group is needed whether or not it is quiet."""
+        again_at = self.controller.reconcile().again_at
+        return Result(inf if again_at is None else again_at)
 
 
 class Engine:
@@ -40,11 +44,9 @@ class Engine:
     ) -> None:
         self._store = store
         self._outfitter = outfitter
-        self._leases = leases
-        self._members: dict[str, _Member] = {}
         self._rng = random.SystemRandom()
-        queue = WorkQueue(self._rng)
-        worker = Worker(queue, self._reconcile, outfitter.clock, observer)
+        self._tenure = Tenure(leases, str, self._make, lambda _, member: member.outfit.close())
+        worker = Worker(WorkQueue(self._rng), self._tenure.reconcile, outfitter.clock, observer)
         loop = Loop(worker, outfitter.alarm)
         self.turning = Turning(loop, "controllers", self._finish)
 
@@ -54,45 +56,24 @@ class Engine:
         return self._outfitter
 
     def _finish(self) -> None:
-        for group in list(self._members):
-            self._drop(group)
+        self._tenure.close()
         self._outfitter.close()
 
-    def _reconcile(self, group: str) -> Result:
-        standing = self._leases.ensure(group)
-        if not standing.held:
-            self._members_lost(group)
-            return Result(standing.again_at)
-        member = self._member(group, standing.term)
-        if member is None:
-            return Result()
-        again_at = member.controller.reconcile().again_at
-        if again_at is None:
-            return Result(standing.again_at)
-        return Result(min(again_at, standing.again_at))
-
-    def _members_lost(self, group: str) -> None:
-        """Another process holds the lease: whatever this one remembers is worthless."""
-        if group in self._members:
-            self._drop(group, release=False)
-
-    def _member(self, group: str, term: int) -> _Member | None:
+    def _make(self, group: str, kept: _Member | None) -> _Member | None:
         """The group at work, made or brought up to date; None when it is not declared."""
         entry = self._store.get(GROUP, group)
         if entry is None:
-            self._drop(group)
             return None
-        member = self._members.get(group)
-        if member is not None and member.revision == entry.revision and member.term == term:
-            return member
+        if kept is not None and kept.revision == entry.revision:
+            return kept
         spec = desired_group(entry.value)
-        if member is not None and member.term == term and member.outfit.arrange(spec):
-            member.revision = entry.revision
-            return member
-        if member is not None:
-            self._drop(group, release=False)
+        if kept is not None:
+            if kept.outfit.arrange(spec):
+                kept.revision = entry.revision
+                return kept
+            self._tenure.forget(group)
         outfit = self._outfitter.outfit(spec, self._store, partial(self.turning.wake, group))
-        held: Callable[[], bool] = partial(self._leases.held, group)
+        held = self._tenure.holds(group)
         controller = HostGroupController(
             group,
             store=self._store,
@@ -102,13 +83,4 @@ class Engine:
             clock=self._outfitter.clock,
             rng=self._rng,
         )
-        made = self._members[group] = _Member(outfit, controller, entry.revision, term)
-        return made
-
-    def _drop(self, group: str, *, release: bool = True) -> None:
-        member = self._members.pop(group, None)
-        if member is not None:
-            member.outfit.close()
-        if release:
-            with suppress(StoreError):  # it runs out by itself
-                self._leases.release(group)
+        return _Member(outfit, controller, entry.revision)

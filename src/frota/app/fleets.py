@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from frota.app.deliverer import Deliverer
@@ -13,6 +12,7 @@ from frota.app.members import KUBERNETES, members_of
 from frota.app.meters import Meters
 from frota.app.outfit import MissingDriver
 from frota.app.signing import Signing
+from frota.app.tenure import Tenure
 from frota.app.turning import Turning
 from frota.controllers.clusterrecords import (
     CLUSTER,
@@ -26,12 +26,11 @@ from frota.controllers.clusterrecords import (
 from frota.controllers.fleet import FleetController
 from frota.controllers.fleetrecords import DECLARED
 from frota.ports.clock import Clock
-from frota.ports.store import Store, StoreError
+from frota.ports.store import Store
 from frota.runtime.alarm import PipeAlarm
 from frota.runtime.lease import Leases
 from frota.runtime.loop import Loop
 from frota.runtime.queue import WorkQueue
-from frota.runtime.result import Result
 from frota.runtime.worker import Observer, Worker
 
 if TYPE_CHECKING:
@@ -63,13 +62,19 @@ class Fleets:
         self._speed = speed
         self._signing = signing
         self._publisher: Publisher | None = None
-        self._leases = Leases(store, self._clock, holder, alone=True)
         self._meters = Meters(self._clock)
-        self._controllers: dict[str, FleetController] = {}
+        self._tenure = Tenure(
+            Leases(store, self._clock, holder, alone=True),
+            "fleet/{}".format,
+            self._controller,
+            lambda _, controller: controller.close(),
+        )
         self._deliverers: dict[str, Deliverer] = {}
         self._alarm = FasterAlarm(PipeAlarm(), speed)
         watcher = observer(self._clock)
-        worker = Worker(WorkQueue(random.SystemRandom()), self._reconcile, self._clock, watcher)
+        worker = Worker(
+            WorkQueue(random.SystemRandom()), self._tenure.reconcile, self._clock, watcher
+        )
         loop = Loop(worker, self._alarm, pause_s=_PAUSE_S, stall_s=_STALL_S * speed)
         self._turning = Turning(loop, "fleets", self._finish)
         self._started = False
@@ -184,32 +189,12 @@ class Fleets:
         deliverer.turning.start()
         return deliverer
 
-    def _reconcile(self, fleet: str) -> Result:
-        lease = f"fleet/{fleet}"
-        standing = self._leases.ensure(lease)
-        if not standing.held:
-            if fleet in self._controllers:
-                self._controllers.pop(fleet).close()
-            return Result(standing.again_at)
-        controller = self._controllers.get(fleet)
-        if controller is None:
-            controller = FleetController(
-                fleet, store=self._store, clock=self._clock, meters=self._meters
-            )
-            self._controllers[fleet] = controller
-        again_at = controller.reconcile().again_at
-        if again_at is None:  # deleted
-            del self._controllers[fleet]
-            self._release(lease)
-            return Result()
-        return Result(min(again_at, standing.again_at))
+    def _controller(self, fleet: str, kept: FleetController | None) -> FleetController:
+        return kept or FleetController(
+            fleet, store=self._store, clock=self._clock, meters=self._meters
+        )
 
     def _finish(self) -> None:
-        for fleet in self._controllers:
-            self._release(f"fleet/{fleet}")
+        self._tenure.close()
         self._meters.close()
         self._alarm.close()
-
-    def _release(self, lease: str) -> None:
-        with suppress(StoreError):  # it runs out by itself
-            self._leases.release(lease)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from frota.app.deliverer import lease_of
 from frota.app.signing import Signing
+from frota.app.tenure import Tenure
 from frota.app.turning import Turning
 from frota.controllers.clusterrecords import CLUSTER, FLEET
 from frota.controllers.pulledcluster import Containers, PulledClusterController
@@ -24,6 +28,14 @@ class NoSigningKey(Exception):
     """A cluster is to pull, but nothing can be signed; the message says how to mend it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Publishing:
+    """The controller of a cluster, and the store that it publishes to."""
+
+    url: str
+    reconcile: Callable[[], Result]
+
+
 class Publisher:
     """Publishes for all clusters that pull."""
 
@@ -38,47 +50,31 @@ class Publisher:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._leases = leases
         self._signing = signing
-        self._controllers: dict[str, tuple[str, PulledClusterController]] = {}  # with their URLs
         self._alarm = PipeAlarm()
-        worker = Worker(WorkQueue(random.SystemRandom()), self._reconcile, clock, observer)
+        self._tenure = Tenure(leases, lease_of, self._make, lambda *_: None)
+        queue = WorkQueue(random.SystemRandom())
+        worker = Worker(queue, self._tenure.reconcile, clock, observer)
         # It waits for stores, so being late is no sign that this process stood still.
         loop = Loop(worker, self._alarm, stall_s=600.0)
         self.turning = Turning(loop, "publications", self._finish)
 
-    def _reconcile(self, cluster: str) -> Result:
-        lease = f"cluster/{cluster}"
-        standing = self._leases.ensure(lease)
-        if not standing.held:
-            self._controllers.pop(cluster, None)
-            return Result(standing.again_at)
-        controller = self._controller(cluster)
-        again_at = controller.reconcile().again_at if controller is not None else None
-        if again_at is None:
-            self._controllers.pop(cluster, None)
-            self._leases.release(lease)
-            return Result()
-        return Result(min(again_at, standing.again_at))
-
-    def _controller(self, cluster: str) -> PulledClusterController | None:
+    def _make(self, cluster: str, kept: _Publishing | None) -> _Publishing | None:
         entry = self._store.get(CLUSTER, cluster)
         fleet = self._store.get(FLEET, entry.value["spec"].get("fleet") or "") if entry else None
         if fleet is None:
             return None
         url: str = fleet.value["spec"]["bundles"]["store"]
-        known = self._controllers.get(cluster)
-        if known is not None and known[0] == url:
-            return known[1]
-        made = PulledClusterController(
+        if kept is not None and kept.url == url:
+            return kept
+        controller = PulledClusterController(
             cluster,
             store=self._store,
             containers=self._containers(url, cluster),
             signer=self._signer(cluster),
             clock=self._clock,
         )
-        self._controllers[cluster] = (url, made)
-        return made
+        return _Publishing(url, controller.reconcile)
 
     def _containers(self, url: str, cluster: str) -> Containers:
         from frota.drivers.objects.opening import open_container
@@ -100,4 +96,5 @@ class Publisher:
         return read_signer(self._signing.key)
 
     def _finish(self) -> None:
+        self._tenure.close()
         self._alarm.close()

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from frota.app import Application, MissingDriver, Signing
+from frota.app.application import Application
+from frota.app.outfit import MissingDriver
+from frota.app.signing import Signing
 from frota.cli.apply import examine, store_changes
 from frota.cli.arguments import Run, describe
 from frota.cli.events import added, show_line, tail

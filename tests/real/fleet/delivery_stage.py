@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from frota.app import Application
+from frota.app.application import Application
 from frota.controllers.clusterrecords import CLUSTER, ROLLOUT, STATUS, condition_of
 from frota.controllers.fleetrecords import shape_of
 from frota.drivers.devfleet.api import Api
