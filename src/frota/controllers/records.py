@@ -169,6 +169,8 @@ class Records:
         if not writes and not decisions:
             return False
         revision = self._store.commit(writes, decisions)
+        if revision == self._since + 1:
+            self._since = revision  # nobody else wrote since the last refresh
         for write in writes:
             self._put(write.kind, write.name, write.value, revision)
         return True

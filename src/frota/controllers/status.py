@@ -7,7 +7,7 @@ from frota.controllers.draft import Draft
 from frota.controllers.same import Same
 from frota.model.availability import Verdict
 from frota.model.decision import Stage
-from frota.planners.placement.ledger import IDLE
+from frota.planners.placement.ledger import rooms
 from frota.planners.placement.survival import survives_any_host
 from frota.planners.placement.verdict import Judge, members_of
 
@@ -45,7 +45,7 @@ class Standings:
         """N-1 of the group at rest; while VMs are on their way, what it was before."""
         if any(vm.operation is not None for vm in draft.vms.values()):
             return self._feasible
-        room = ground, [(v.host, v.size) for v in draft.vms.values() if v.state not in IDLE]
+        room = ground, [(rooms(vm), vm.size) for vm in draft.vms.values()]
         if room != self._room:
             self._room = room
             grounds = draft.grounds()

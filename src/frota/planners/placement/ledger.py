@@ -12,7 +12,7 @@ from frota.model.snapshot import Snapshot
 from frota.model.vm import Vm, VmState
 from frota.planners.placement.floor import floor_of
 
-IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
+_IDLE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE, VmState.STOPPED})
 _NOWHERE = frozenset({VmState.PENDING, VmState.LOST, VmState.UNPLACEABLE})
 UNSEATED = _NOWHERE
 # A member found through its enum costs more than all else that is done for a VM here.
@@ -23,8 +23,8 @@ def rooms(vm: Vm) -> tuple[str, ...]:
     """The hosts on which a VM takes room: both ends while it moves."""
     operation = vm.operation
     if operation is None:
-        return () if vm.state in IDLE else (vm.host,)
-    src = operation.src or ("" if vm.state in IDLE or operation.dst else vm.host)
+        return () if vm.state in _IDLE else (vm.host,)
+    src = operation.src or ("" if vm.state in _IDLE or operation.dst else vm.host)
     ends = (src, operation.dst) if src != operation.dst else (src,)
     return tuple(end for end in ends if end)
 

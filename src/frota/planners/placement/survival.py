@@ -32,7 +32,10 @@ def survives_any_host(
     ``extra`` are VMs to be counted on hosts where they do not run yet. ``ledger`` counts
     the snapshot, if that was done already.
     """
-    return not failing_hosts(snapshot, extra, ledger)
+    rest, guests = _counted(snapshot, extra, ledger)
+    return rest.roomy_for_any(guests) or not any(
+        rest.without([host], guests[host]) for host in rest.serving
+    )
 
 
 def failing_hosts(
@@ -55,6 +58,25 @@ def losses(
 
     ``domains`` name groups of hosts that die together; each host alone when left out.
     """
+    rest, guests = _counted(snapshot, extra, ledger)
+    names, index = rest.ledger.names, rest.ledger.index
+    if domains is None:
+        if rest.roomy_for_any(guests):
+            return {names[i]: () for i in rest.serving}
+        return {names[i]: rest.without([i], guests[i]) for i in rest.serving}
+    return {
+        domain: rest.without(
+            inside := [index[name] for name in hosts],
+            [size for host in inside for size in guests[host]],
+        )
+        for domain, hosts in domains.items()
+    }
+
+
+def _counted(
+    snapshot: Snapshot, extra: Mapping[str, Sequence[Vm]] | None, ledger: Ledger | None
+) -> tuple[Rest, list[list[Size]]]:
+    """The room left, and the sizes of the guests of each host."""
     if ledger is None:
         ledger = Ledger(snapshot)
     elif extra:
@@ -64,19 +86,7 @@ def losses(
         for vm in vms:
             ledger.take(ledger.index[name], vm.size)
             guests[ledger.index[name]].append(vm.size)
-    serving = sorted(ledger.floor.serving)
-    rest = Rest(ledger, serving)
-    if domains is None:
-        if rest.roomy_for_any(guests):
-            return {ledger.names[i]: () for i in serving}
-        return {ledger.names[i]: rest.without([i], guests[i]) for i in serving}
-    return {
-        domain: rest.without(
-            inside := [ledger.index[name] for name in names],
-            [size for index in inside for size in guests[index]],
-        )
-        for domain, names in domains.items()
-    }
+    return Rest(ledger, sorted(ledger.floor.serving)), guests
 
 
 def _guests(snapshot: Snapshot, ledger: Ledger) -> list[list[Size]]:
@@ -102,11 +112,11 @@ class Rest:
     Every question leaves it as it was.
     """
 
-    __slots__ = ("_by_memory", "_ledger", "_rooms", "_serving")
+    __slots__ = ("_by_memory", "_rooms", "ledger", "serving")
 
     def __init__(self, ledger: Ledger, serving: Iterable[int]) -> None:
-        self._ledger = ledger
-        self._serving = tuple(serving)
+        self.ledger = ledger
+        self.serving = tuple(serving)
         self._by_memory: list[tuple[int, int]] = []  # sorted when it is first needed
         self._rooms: dict[tuple[int, int, str, int], dict[int, int]] = {}
 
@@ -146,14 +156,14 @@ class Rest:
         )
         found = self._rooms.get(most)
         if found is None:
-            room, size = self._ledger.room, Size(*most)
-            found = self._rooms[most] = {host: room(host, size) for host in self._serving}
+            room, size = self.ledger.room, Size(*most)
+            found = self._rooms[most] = {host: room(host, size) for host in self.serving}
         return found
 
     def _best_fit(self, lost: frozenset[int], guests: Sequence[Size]) -> tuple[Size, ...]:
-        ledger, order = self._ledger, self._by_memory
+        ledger, order = self.ledger, self._by_memory
         if not order:
-            order.extend(sorted((ledger.memory[host], host) for host in self._serving))
+            order.extend(sorted((ledger.memory[host], host) for host in self.serving))
         placed: list[tuple[int, Size]] = []
         left: list[Size] = []
         for size in sorted(guests, key=_demand, reverse=True):
@@ -172,7 +182,7 @@ class Rest:
         return tuple(left)
 
     def _tightest(self, size: Size, lost: frozenset[int]) -> int | None:
-        order, fits = self._by_memory, self._ledger.fits
+        order, fits = self._by_memory, self.ledger.fits
         for place in range(bisect_left(order, (size.memory_mib, -1)), len(order)):
             host = order[place][1]
             if host not in lost and fits(host, size):
