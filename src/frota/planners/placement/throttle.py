@@ -56,7 +56,7 @@ class _Gate:
         self._cluster: Counter[str] = Counter()
         self._busy_sets: set[str] = set()
         self._moved: dict[str, Vm] = {}
-        self._survives: tuple[bool, bool] | None = None  # found out when first needed
+        self._survives: tuple[bool, ...] | None = None  # found out when first needed
         for vm in snapshot.vms.values():
             operation = vm.operation
             if operation is not None:
@@ -149,28 +149,28 @@ class _Gate:
     def _leaves_survival(self, step: Step, vm: Vm) -> bool:
         """Whether the group can lose a host after the move, if it could before.
 
-        Asked twice: with moves under way taking room at both their ends, as they do now,
-        and with them done, as they will be.
+        Asked twice where moves are under way: with these taking room at both their ends, as
+        they do now, and with them done, as they will be.
         """
         moved = replace(vm, host=step.dst)
-        done = self._snapshot.with_vms(self._landed())
         now = self._snapshot.with_vms(self._moved.values())
+        landed = self._landed()
+        scenes = (now, now.with_vms(landed)) if landed else (now,)
         if self._survives is None:
-            self._survives = (survives_any_host(now), survives_any_host(done))
+            self._survives = tuple(map(survives_any_host, scenes))
         return all(
             survives_any_host(scene.with_vms([moved]))
-            for scene, could in zip((now, done), self._survives, strict=True)
+            for scene, could in zip(scenes, self._survives, strict=True)
             if could
         )
 
     def _landed(self) -> list[Vm]:
-        """VMs under way, and those let in just now, where they are going."""
-        under_way = (
+        """VMs under way where they are going."""
+        return [
             replace(vm, host=vm.operation.dst, operation=None, state=VmState.RUNNING)
             for vm in self._snapshot.vms.values()
             if vm.operation is not None and vm.operation.verb in MOVES
-        )
-        return [*under_way, *self._moved.values()]
+        ]
 
 
 def _cluster(vm: Vm, snapshot: Snapshot) -> str:
