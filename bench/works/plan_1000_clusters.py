@@ -36,10 +36,7 @@ def figures(limits: Limits) -> Iterator[Figure]:
     wanted = _prepared(fleet)
     timing = best_of(lambda: _planned(fleet, wanted), limits)
     yield Figure("of that, compared and planned, CPU", timing.cpu, "s")
-    memories = {
-        plan.cluster: remember(DeliveryMemory(), plan, wanted[plan.cluster].digest)
-        for plan in timing.result
-    }
+    memories = {plan.cluster: remember(DeliveryMemory(), plan) for plan in timing.result}
     again = best_of(lambda: _planned(fleet, wanted, memories), limits)
     yield Figure("the next pass over all of them, CPU", again.cpu, "s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

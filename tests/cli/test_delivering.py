@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from frota.controllers.clusterrecords import BUNDLE, PRUNE_APPROVAL, RELEASE, STATUS, TAKE_OVER
+from frota.controllers.clusterrecords import PRUNE_APPROVAL, RELEASE, STATUS, TAKE_OVER
+from frota.controllers.contents import BUNDLE, PART
 from frota.controllers.fleetrecords import REVISION
 from frota.model.clusterstatus import ConditionType, Truth
 from frota.model.rollout import Intent, Phase, Rollout, Skip
@@ -240,7 +241,7 @@ def test_deleting_a_fleet_leaves_nothing(fleet: Frota) -> None:
         stage.step(fleet)
     assert fleet("delete", "fleet", "acme", "--yes").code == 0
     store = SqliteStore(fleet.store, create=False)
-    for kind in (BUNDLE, PRUNE_APPROVAL, RELEASE, REVISION, STATUS, TAKE_OVER, "Rollout"):
+    for kind in (BUNDLE, PART, PRUNE_APPROVAL, RELEASE, REVISION, STATUS, TAKE_OVER, "Rollout"):
         assert list(store.list(kind)) == [], kind
     store.close()
 

@@ -36,7 +36,7 @@ FLEET = (
     "✓ and it is Running, not Completed",
     "✓ prod gets the change; only now the rollout is Completed",
     "✓ one story, from its cause to its end",
-    "✓ 9 deletions are held in dev; the service is still there",
+    "✓ 10 deletions are held in dev; the service is still there",
     "✓ approved: they are gone from dev",
 )
 

@@ -257,7 +257,7 @@ def test_files_of_both_kinds(empty: Frota) -> None:
     ]
     assert not empty.store.exists()
     told = empty("plan", str(FILES), str(EXAMPLE)).out
-    assert f"dev: 44 to create; 0 of 44 objects unchanged, {basis}" in told
+    assert f"dev: 45 to create; 0 of 45 objects unchanged, {basis}" in told
     assert "plant-east: 9 VMs would start" in told
 
 
@@ -268,7 +268,7 @@ def test_simulated_clusters_are_held_against_what_they_were_given(empty: Frota) 
     seen(empty, "dev", settled=40)
     files = sorted(FILES.iterdir())
     again = empty("plan", *map(str, files), "--output", "json").data["fleets"][0]["clusters"]
-    assert [c["counts"] for c in again] == [{}, {"create": 44}, {"create": 44}]
+    assert [c["counts"] for c in again] == [{}, {"create": 45}, {"create": 45}]
     assert again[0]["basis"] == ("simulated; as last delivered, 40 of 41 objects were as declared")
     changed = empty.store.with_name("changed")
     changed.mkdir()
@@ -277,7 +277,7 @@ def test_simulated_clusters_are_held_against_what_they_were_given(empty: Frota) 
         (changed / file.name).write_text(text, "utf-8")
     told = empty("plan", str(changed))
     assert told.code == 0
-    assert "dev: 1 to change; 43 of 44 objects unchanged, simulated; as last" in told.out
+    assert "dev: 1 to change; 44 of 45 objects unchanged, simulated; as last" in told.out
     assert '"--max-model-len=2048" -> "--max-model-len=1024"' in told.out
     assert '+        - "--max-model-len=1024"' in empty("plan", str(changed), "--full").out
 
@@ -301,7 +301,7 @@ def test_clusters_that_pull_are_held_against_what_was_published(empty: Frota) ->
         return ended.data["fleets"][0]["clusters"][0]
 
     assert plan()["basis"] == "nothing was published for it yet"
-    assert plan()["counts"] == {"create": 44}
+    assert plan()["counts"] == {"create": 45}
     content = empty.entry(RELEASE, "dev").value.digest
     published = {"order": 0, "sequence": 3, "digest": "d" * 64, "content": content}
     store = SqliteStore(empty.store)

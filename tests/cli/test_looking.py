@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from frota.cli.events import added
-from frota.model.decision import Decision, Stage
 from frota.model.host import Host, HostState
 from tests.cli.conftest import GROUP, Frota
 
@@ -201,28 +199,6 @@ def test_events_begin_some_lines_back(frota: Frota) -> None:
     cause = last[-1]["causeId"]
     same = frota("get", "decisions", cause, "--last", "1000", "--output", "json").data
     assert {line["causeId"] for line in same} == {cause}
-
-
-def _line(number: int) -> Decision:
-    return Decision(float(number), "g", "c", Stage.CAUSE, "Host/a", "Up", str(number))
-
-
-@pytest.mark.parametrize(
-    ("known", "latest", "new"),
-    [
-        ([], [1, 2], [1, 2]),
-        ([1, 2], [1, 2], []),
-        ([1, 2], [1, 2, 3], [3]),
-        ([1, 2, 3], [2, 3, 4], [4]),
-        ([1, 1, 1], [1, 1, 1, 1], [1]),
-        ([1, 2], [8, 9], [8, 9]),
-    ],
-)
-def test_following_shows_each_line_once(
-    known: list[int], latest: list[int], new: list[int]
-) -> None:
-    found = added([_line(n) for n in known], [_line(n) for n in latest])
-    assert [int(line.message) for line in found] == new
 
 
 def test_states_are_said_as_they_are(frota: Frota) -> None:

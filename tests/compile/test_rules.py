@@ -8,16 +8,16 @@ from typing import Any
 import promql_parser
 import pytest
 
-from frota.compile.kubernetes.rules import groups
+from frota.compile.kubernetes.rules import groups_of
 from frota.compile.kubernetes.site import Slo
 from tests.compile.fleets import compiled, of_kind, site
 
 
 def _rules(cluster: str) -> list[dict[str, Any]]:
-    spec = of_kind(compiled()[cluster], "PrometheusRule")["frota-system/frota"]["spec"]
-    names = [group["name"] for group in spec["groups"]]
-    assert len(set(names)) == len(names)
-    return [rule for group in spec["groups"] for rule in group["rules"]]
+    found = of_kind(compiled()[cluster], "PrometheusRule").values()
+    groups = [group for item in found for group in item["spec"]["groups"]]
+    assert len({group["name"] for group in groups}) == len(groups)
+    return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("cluster", sorted(compiled()))
@@ -50,5 +50,5 @@ def test_what_alerts_read_is_recorded() -> None:
 def test_a_latency_is_held_to_the_next_stricter_bucket(latency: float, bound: str) -> None:
     east = site("infer-east")
     chat = replace(east.services[0], slo=Slo(latency=latency))
-    found = str(groups(replace(east, services=(chat,))))
+    found = str(groups_of(chat))
     assert f'le="{bound}"' in found

@@ -15,7 +15,6 @@ import yaml
 
 from frota.controllers.cluster import ClusterController
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     CLUSTER,
     FLEET,
     PRUNE_APPROVAL,
@@ -24,6 +23,7 @@ from frota.controllers.clusterrecords import (
     STATUS,
     condition_of,
 )
+from frota.controllers.contents import BUNDLE, PART
 from frota.controllers.fleet import FleetController
 from frota.model.clusterstatus import ConditionType
 from frota.model.decision import Stage as DecisionStage
@@ -398,7 +398,10 @@ def test_what_nothing_refers_to_any_more_is_forgotten(stage: Stage) -> None:
         stage.step(2)
     stage.until(Phase.COMPLETED, 2000)
     assert len(stage.store.list("Revision")) <= 15
-    assert len(stage.store.list(BUNDLE)) <= 40
+    bundles = stage.store.list(BUNDLE)
+    assert len(bundles) <= 40
+    needed = {name for entry in bundles for name in entry.value["parts"]}
+    assert {entry.name for entry in stage.store.list(PART)} == needed
 
 
 def test_a_cluster_that_leaves_its_fleet_is_left_alone(stage: Stage) -> None:

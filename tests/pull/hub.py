@@ -6,7 +6,6 @@ from typing import Any
 
 from frota.compile.kubernetes import membership
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     CLUSTER,
     FLEET,
     PRUNE_APPROVAL,
@@ -15,9 +14,9 @@ from frota.controllers.clusterrecords import (
     STATUS,
     TAKE_OVER,
     approval_name,
-    bundle_name,
     condition_of,
 )
+from frota.controllers.contents import BUNDLE, content_writes
 from frota.controllers.pulledcluster import Containers, PulledClusterController
 from frota.model.clusterstatus import ConditionType
 from frota.model.deliveryplan import PruneApproval
@@ -64,14 +63,15 @@ class Hub:
 
     def release(self, items: list[dict[str, Any]]) -> None:
         """What the fleet's controller writes."""
-        digest = prepare(items, SET).digest
+        wanted = prepare(items, SET)
+        digest = wanted.digest
         spec = {"fleet": "acme", "provider": "kubeconfig", "delivery": "pull"}
         generation = len(self.store.list(BUNDLE)) + 1
         self.store.commit(
             [
                 Write(CLUSTER, "east", {"spec": spec}, None),
                 Write(FLEET, "acme", {"spec": {"delivery": _DELIVERY}}, None),
-                Write(BUNDLE, bundle_name("east", digest), {"objects": items}, None),
+                *content_writes("east", wanted, ()),
                 Write(RELEASE, "east", Release("east", "acme", generation, digest, 0.0), None),
             ]
         )

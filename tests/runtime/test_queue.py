@@ -184,3 +184,16 @@ class QueueModel(RuleBasedStateMachine):
 
 TestQueueModel = QueueModel.TestCase
 TestQueueModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_a_key_rests_whatever_asks_for_it(queue: WorkQueue) -> None:
+    queue.add("a", 1.0)
+    assert queue.pop_due(1.0) == "a"
+    queue.add("a", 1.0)
+    queue.done("a", 2.0, rests_until=5.0)
+    queue.add("a", 3.0)
+    assert queue.next_due() == 5.0
+    assert queue.pop_due(5.0) == "a"
+    queue.done("a", 7.0)
+    queue.add("a", 6.0)
+    assert queue.next_due() == 6.0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from frota.model.decision import Decision, Stage
 from frota.model.host import HostState
 from frota.ports.store import Conflict, StoreError, Write
+from frota.store.bell import bell_of
 from frota.store.sqlite import SqliteStore, stored_time
 from tests.contract.store import delete, host, line, put
 
@@ -190,3 +192,39 @@ def test_a_reader_goes_on_while_another_process_writes(sqlite_store: Open) -> No
     assert sqlite_store().get("Host", "a") is not None
     writer.execute("ROLLBACK")
     writer.close()
+
+
+def test_whoever_listens_is_told_of_commits_of_entries(sqlite_store: Open) -> None:
+    store = sqlite_store()
+    bell = bell_of(store.path)
+    store.commit([put("a")])  # nobody listens yet
+    os.mkfifo(bell)
+    end = os.open(bell, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        store.commit([put("b")])
+        assert os.read(end, 10) == b"!"
+        store.commit([], [line(1)])
+        assert os.read(end, 10) == b""
+    finally:
+        os.close(end)
+
+
+def test_what_is_no_bell_is_not_written_to(sqlite_store: Open) -> None:
+    store = sqlite_store()
+    bell = bell_of(store.path)
+    bell.write_text("mine")
+    store.commit([put("a")])
+    assert bell.read_text() == "mine"
+
+
+def test_following_the_journal_shows_each_line_once(sqlite_store: Open) -> None:
+    store = sqlite_store()
+    assert store.written_after(0) == ((), 0)
+    store.commit([], [line(1), line(2)])
+    lines, newest = store.written_after(0)
+    assert list(lines) == [line(1), line(2)]
+    assert store.written_after(newest) == ((), newest)
+    sqlite_store().commit([], [line(3), line(4)])
+    lines, last = store.written_after(newest, last=1)
+    assert list(lines) == [line(4)]
+    assert store.written_after(newest, group="other") == ([], last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,13 +24,16 @@ from frota.ports.store import Compacted, StoreError
 from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
 from frota.runtime.lease import Leases
+from frota.store.bell import bell_of
 from frota.store.guard import Guard, Guarded
 from frota.store.sqlite import SqliteStore, stored_time
 from frota.twin import Site
 
-POLL_S = 0.25  # how soon what another process wrote is seen
-_POLL_FLEETS_S = 0.02  # where clusters are to follow at once
+POLL_S = 0.25  # how soon what was written is seen where nobody rang
 _ASK_AGAIN_S = 0.1
+# A change passes through four threads. With Python's own 5 ms each of them may wait that long
+# for one that computes.
+_SWITCH_S = 0.0005
 _REPEAT_S = 60.0  # the same trouble of the same group is told once in this time
 
 _UNSIGNED = Signing()
@@ -110,6 +114,7 @@ class Application:
         try:
             self._dated = _Dated(self._clock)
             self.store = SqliteStore(self._path, clock=self._dated)
+            self._alarm.listen(bell_of(self._path))
         except BaseException:
             self._guard.release()
             raise
@@ -162,6 +167,7 @@ class Application:
     def run(self) -> None:
         """Work until ``stop``. Raises MissingDriver for a group that has no driver here, and
         whatever ended an engine against all expectation."""
+        sys.setswitchinterval(_SWITCH_S)
         while not self._stopping:
             try:
                 self.look()
@@ -171,7 +177,7 @@ class Application:
             for turning in self._turnings():
                 if turning.error is not None:
                     raise turning.error
-            self._alarm.wait(_POLL_FLEETS_S if self._fleets.started else POLL_S)
+            self._alarm.wait(POLL_S)
 
     def look(self) -> None:
         """Wake the groups about which anything was written since the last look."""

@@ -23,6 +23,7 @@ from frota.controllers.clusterrecords import (
     STATUS,
     TAKE_OVER,
 )
+from frota.controllers.contents import Contents
 from frota.controllers.fleet import FleetController
 from frota.controllers.fleetrecords import DECLARED
 from frota.ports.clock import Clock
@@ -36,7 +37,8 @@ from frota.runtime.worker import Observer, Worker
 if TYPE_CHECKING:
     from frota.app.publisher import Publisher
 
-_PAUSE_S = 0.005
+_PAUSE_S = 0.001
+_REST = 4.0  # times as long as a pass took, between two of one fleet
 _STALL_S = 2.0  # of real time
 MakeObserver = Callable[[Clock], Observer]
 
@@ -62,6 +64,7 @@ class Fleets:
         self._speed = speed
         self._signing = signing
         self._publisher: Publisher | None = None
+        self._contents = Contents(store)
         self._meters = Meters(self._clock)
         self._tenure = Tenure(
             Leases(store, self._clock, holder, alone=True),
@@ -72,17 +75,11 @@ class Fleets:
         self._deliverers: dict[str, Deliverer] = {}
         self._alarm = FasterAlarm(PipeAlarm(), speed)
         watcher = observer(self._clock)
-        worker = Worker(
-            WorkQueue(random.SystemRandom()), self._tenure.reconcile, self._clock, watcher
-        )
+        queue = WorkQueue(random.SystemRandom())
+        worker = Worker(queue, self._tenure.reconcile, self._clock, watcher, rest=_REST)
         loop = Loop(worker, self._alarm, pause_s=_PAUSE_S, stall_s=_STALL_S * speed)
         self._turning = Turning(loop, "fleets", self._finish)
         self._started = False
-
-    @property
-    def started(self) -> bool:
-        """Whether there ever was a fleet."""
-        return self._started
 
     def turnings(self) -> Iterator[Turning]:
         """All loops that run."""
@@ -185,13 +182,18 @@ class Fleets:
             leases=Leases(self._store, made.clock, self._holder, alone=True),
             observer=self._observer(made.clock),
             close=made.close,
+            contents=self._contents,
         )
         deliverer.turning.start()
         return deliverer
 
     def _controller(self, fleet: str, kept: FleetController | None) -> FleetController:
         return kept or FleetController(
-            fleet, store=self._store, clock=self._clock, meters=self._meters
+            fleet,
+            store=self._store,
+            clock=self._clock,
+            meters=self._meters,
+            contents=self._contents,
         )
 
     def _finish(self) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from frota.app.deliverer import Deliverer
 from frota.app.members import Members
+from frota.compile.kubernetes import membership
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     CLUSTER,
     FLEET,
     PRUNE_APPROVAL,
@@ -19,12 +19,13 @@ from frota.controllers.clusterrecords import (
     STATUS,
     TAKE_OVER,
     approval_name,
-    bundle_name,
 )
+from frota.controllers.contents import BUNDLE, PART, bundle_name, content_writes, in_parts
 from frota.model.bundle import Bundle, Progress
 from frota.model.delivery import WatchedKind
 from frota.model.deliveryplan import PruneApproval
 from frota.model.release import ClusterStatus, Release
+from frota.planners.delivery import prepare
 from frota.ports.clusters import ClusterAddress
 from frota.ports.store import Store, StoreError, Write
 from frota.runtime.lease import Leases
@@ -107,17 +108,26 @@ class MemberDelivery:
         delivery = {**_DELIVERY, **bundle.terms.get("delivery", {})}
         yield Write(CLUSTER, cluster, {"spec": spec}, None)
         yield Write(FLEET, bundle.fleet, {"spec": {"delivery": delivery}}, None)
-        name = bundle_name(cluster, self._digest)
-        for entry in self._store.list(BUNDLE):
-            if entry.name != name:
-                yield Write(BUNDLE, entry.name, None, None)
-        yield Write(BUNDLE, name, {"objects": list(bundle.objects)}, None)
+        yield from self._contents(bundle)
         given = [list(map(str, key)) for key in bundle.terms.get("takeOver", ())]
         yield Write(TAKE_OVER, cluster, {"objects": given} if given else None, None)
         found = self._store.get(RELEASE, cluster)
         generation = found.value.generation + 1 if found is not None else 1
         release = Release(cluster, bundle.fleet, generation, self._digest, self._clock.now())
         yield Write(RELEASE, cluster, release, None)
+
+    def _contents(self, bundle: Bundle) -> Iterator[Write]:
+        """This content, and no other any more."""
+        cluster = bundle.cluster
+        wanted = prepare(bundle.objects, membership(bundle.fleet))
+        there = {entry.name for entry in self._store.list(PART)}
+        yield from content_writes(cluster, wanted, there, self._digest)
+        spare = there - in_parts(cluster, wanted).keys()
+        yield from (Write(PART, name, None, None) for name in sorted(spare))
+        name = bundle_name(cluster, self._digest)
+        for entry in self._store.list(BUNDLE):
+            if entry.name != name:
+                yield Write(BUNDLE, entry.name, None, None)
 
 
 def _progress(revision: str, digest: str, status: ClusterStatus | None) -> Progress:

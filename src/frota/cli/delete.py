@@ -32,13 +32,12 @@ from frota.cli.terminal import Terminal
 from frota.cli.words import plural
 from frota.cli.writing import confirm, report, told
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     PRUNE_APPROVAL,
     ROLLOUT,
     STATUS,
     TAKE_OVER,
-    bundle_name,
 )
+from frota.controllers.contents import BUNDLE, PART, bundle_name, part_names
 from frota.controllers.fleetrecords import REVISION
 from frota.controllers.records import FORMER
 from frota.ports.store import Conflict, Write
@@ -150,6 +149,9 @@ def _of_fleet(store: SqliteStore, fleet: str) -> Iterator[tuple[str, str]]:
             contents.update(bundle_name(*pair) for pair in entry.value["clusters"].items())
     for name in sorted(contents):
         yield BUNDLE, name
+    parts = {name for content in contents for name in part_names(store, *content.split("/", 1))}
+    for name in sorted(parts):
+        yield PART, name
 
 
 def _of_member(store: SqliteStore, cluster: str) -> Iterator[tuple[str, str]]:

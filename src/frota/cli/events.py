@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from frota.cli import shapes
 from frota.cli.arguments import Run, describe
@@ -18,7 +18,6 @@ from frota.runtime.alarm import PipeAlarm
 from frota.store.sqlite import SqliteStore
 
 _POLL_S = 0.25
-_BATCH = 1000
 _STYLES = {
     Stage.CAUSE: "yellow",
     Stage.DECISION: "cyan",
@@ -47,11 +46,11 @@ def events(parser: ArgumentParser) -> Run:
 def _run(args: Namespace, terminal: Terminal) -> int:
     with opened(terminal) as store:
         if args.follow:
-            known = tail(store, args.group)
-            for line in known[len(known) - min(len(known), max(0, args.last)) :]:
+            lines, newest = store.written_after(0, group=args.group, last=args.last)
+            for line in lines:
                 show_line(line, terminal)
             terminal.out.flush()
-            for line in news(store, args.group, known):
+            for line in news(store, args.group, newest):
                 show_line(line, terminal)
                 terminal.out.flush()
         lines = store.journal(group=args.group, last=max(0, args.last))
@@ -62,33 +61,13 @@ def _run(args: Namespace, terminal: Terminal) -> int:
     return Exit.DONE
 
 
-def news(store: SqliteStore, group: str, known: Sequence[Decision]) -> Iterator[Decision]:
-    """Lines that are written after ``known``, a tail; waits for them for ever."""
+def news(store: SqliteStore, group: str, line: int) -> Iterator[Decision]:
+    """Lines that are written after the one of this number; waits for them for ever."""
     alarm = PipeAlarm()
     while True:
         alarm.wait(_POLL_S)
-        latest = tail(store, group)
-        yield from added(known, latest)
-        known = latest
-
-
-def tail(store: SqliteStore, group: str) -> Sequence[Decision]:
-    """The newest lines: as many as may be written between two looks."""
-    return store.journal(group=group, last=_BATCH)
-
-
-def added(known: Sequence[Decision], latest: Sequence[Decision]) -> Sequence[Decision]:
-    """The lines of ``latest`` that come after all of ``known``: both are tails of one journal."""
-    if list(latest[: len(known)]) == list(known):
-        return latest[len(known) :]
-    last = known[-1]
-    for place in range(len(latest) - 1, -1, -1):
-        overlap = min(place + 1, len(known))
-        if latest[place] == last and (
-            latest[place + 1 - overlap : place + 1] == known[len(known) - overlap :]
-        ):
-            return latest[place + 1 :]
-    return latest
+        found, line = store.written_after(line, group=group)
+        yield from found
 
 
 def show_line(line: Decision, terminal: Terminal) -> None:

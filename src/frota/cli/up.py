@@ -13,7 +13,7 @@ from frota.app.outfit import MissingDriver
 from frota.app.signing import Signing
 from frota.cli.apply import examine, store_changes
 from frota.cli.arguments import Run, describe
-from frota.cli.events import added, show_line, tail
+from frota.cli.events import show_line
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
 from frota.ports.store import StoreError
@@ -128,7 +128,7 @@ class _Lines:
     def __init__(self, store: SqliteStore, terminal: Terminal) -> None:
         self._store = store
         self._terminal = terminal
-        self._known = tail(store, "")
+        _, self._newest = store.written_after(0, last=0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
 
@@ -146,10 +146,9 @@ class _Lines:
         while not stopping:
             stopping = self._stopping.wait(_POLL_S)
             try:
-                latest = tail(self._store, "")
+                lines, self._newest = self._store.written_after(self._newest)
             except StoreError:
                 continue  # the controllers complain of it themselves
-            for line in added(self._known, latest):
+            for line in lines:
                 show_line(line, self._terminal)
-            self._known = latest
             self._terminal.out.flush()

@@ -18,17 +18,25 @@ from frota.controllers.clusterrecords import (
     STATUS,
     Wish,
     approval_name,
-    read_bundle,
     read_wish,
     surplus_uids,
 )
+from frota.controllers.contents import Contents
 from frota.controllers.deliverystory import DeliveryStory
 from frota.controllers.story import Story
 from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind, kinds_in
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
-from frota.planners.delivery import APPLIED, Wanted, learn, plan_delivery, prepare, remember
+from frota.planners.delivery import (
+    APPLIED,
+    HealthBook,
+    Wanted,
+    cluster_health,
+    learn,
+    plan_delivery,
+    remember,
+)
 from frota.planners.delivery.conditions import Standing, cluster_conditions
 from frota.planners.delivery.runs import TIME_OVER
 from frota.planners.delivery.wanted import annotations_of, labels_of
@@ -56,7 +64,14 @@ class ClusterController:
     """Keeps one cluster as released. One instance acts on a cluster at a time."""
 
     def __init__(
-        self, cluster: str, *, store: Store, clusters: Clusters, clock: Clock, rng: random.Random
+        self,
+        cluster: str,
+        *,
+        store: Store,
+        clusters: Clusters,
+        clock: Clock,
+        rng: random.Random,
+        contents: Contents | None = None,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -65,8 +80,11 @@ class ClusterController:
         self._rng = rng
         self._new_id = partial(cause_id, rng)
         self._memory = DeliveryMemory()
+        self._contents = contents or Contents(store)
         self._wanted = _NOTHING
+        self._wanted_kinds: frozenset[WatchedKind] = frozenset()
         self._digest = ""
+        self._health = HealthBook()
         self._flights: dict[str, _Flight] = {}
         self._story = DeliveryStory(cluster)
         self._compare_at = -inf
@@ -81,7 +99,7 @@ class ClusterController:
             return Result()
         now = self._clock.now()
         wanted = self._content(wish)
-        kinds = kinds_of(wanted.objects.values(), wish.status)
+        kinds = self._wanted_kinds | (wish.status.kinds if wish.status is not None else frozenset())
         fresh = kinds != self._kinds
         if fresh:
             self._kinds = kinds
@@ -95,31 +113,31 @@ class ClusterController:
         story = Story(wish.fleet, now)
         ended = self._take_ends(wish, story, now)
         plan = self._plan(wish, wanted, view, now) if not fresh else self._looking()
-        delivery = self._delivery(plan)
-        if delivery is not None:
-            self._story.sends(story, plan, delivery)
+        first_told = any(item.reason == TIME_OVER for item in plan.items)
+        if not first_told:
+            self._deliver(wish, plan, now)
         self._story.found(story, plan)
-        left = self._left(wish, wanted, plan, view)
+        left = self._left(wish, plan, view)
         status = self._status(wish, wanted, plan, view, left, now)
         self._story.stands(story, status, wish.status)
         if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
-        if delivery is not None:
-            keys = frozenset(change.key for batch in delivery.batches for change in batch)
-            self._flights[delivery.id] = _Flight(plan, keys)
-            self._clusters.order(delivery)
+        if first_told:
+            self._deliver(wish, plan, now)
         for outcome in ended:
             self._clusters.settle(outcome.delivery)
         return Result(min(self._again_at(wish, view, plan, now), now + wish.compare))
 
     def _content(self, wish: Wish) -> Wanted:
-        """The released content, made ready once for each digest."""
+        """The released content. One that cannot be found leaves the one before."""
         digest = wish.release.digest if wish.release is not None else ""
-        if digest != self._digest or (digest and self._wanted is _NOTHING):
-            objects = read_bundle(self._store, self._cluster, digest) if digest else None
-            if objects is not None:
-                self._wanted = prepare(objects, wish.policy.membership)
-                self._digest = digest
+        if digest:
+            held = self._wanted if digest == self._digest else None
+            label = wish.policy.membership
+            found = self._contents.find(wish.fleet, self._cluster, digest, label, held)
+            if found is not None and found is not self._wanted:
+                self._wanted, self._digest = found, digest
+                self._wanted_kinds = kinds_in(found.objects.values())
         return self._wanted
 
     def _take_ends(self, wish: Wish, story: Story, now: float) -> list[DeliveryOutcome]:
@@ -139,13 +157,24 @@ class ClusterController:
             self._memory = replace(self._memory, settled={})
             self._compare_at = now + wish.compare * (1 + _JITTER * (self._rng.random() - 0.5))
         plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
-        self._memory = remember(self._memory, plan, wanted.digest)
+        self._memory = remember(self._memory, plan)
         return plan
 
     def _looking(self) -> DeliveryPlan:
         """The view may be of the kinds before: wait until it is of these."""
         soon = self._clock.now() + _LOOK_S
         return DeliveryPlan(self._cluster, waits="its objects are being listed", again_at=soon)
+
+    def _deliver(self, wish: Wish, plan: DeliveryPlan, now: float) -> None:
+        """Tell what is to be sent, then order it; how things stand is worked out meanwhile."""
+        delivery = self._delivery(plan)
+        if delivery is not None:
+            story = Story(wish.fleet, now)
+            self._story.sends(story, plan, delivery)
+            self._store.commit((), story.lines)
+            keys = frozenset(change.key for batch in delivery.batches for change in batch)
+            self._flights[delivery.id] = _Flight(plan, keys)
+            self._clusters.order(delivery)
 
     def _delivery(self, plan: DeliveryPlan) -> Delivery | None:
         """What of a plan is not on its way already: a fresh change does not wait for a
@@ -171,7 +200,8 @@ class ClusterController:
     ) -> ClusterStatus:
         release, old = wish.release, wish.status
         generation = release.generation if release is not None else 0
-        standing = Standing(view, wanted, plan, wish.policy, generation, wish.declared)
+        health = cluster_health(wanted, view, wish.policy.ran, self._health)
+        standing = Standing(view, wanted, plan, wish.policy, generation, wish.declared, health)
         conditions = cluster_conditions(standing, old.conditions if old is not None else (), now)
         fresh = ClusterStatus(
             cluster=self._cluster,
@@ -203,9 +233,7 @@ class ClusterController:
             held=_held(plan),
         )
 
-    def _left(
-        self, wish: Wish, wanted: Wanted, plan: DeliveryPlan, view: ClusterView
-    ) -> frozenset[WatchedKind]:
+    def _left(self, wish: Wish, plan: DeliveryPlan, view: ClusterView) -> frozenset[WatchedKind]:
         """The kinds that are still to be watched: wanted ones, and those that something of
         this set is left of. Until all is seen, and nothing is under way, none is let go."""
         if plan.waits or plan.batches or self._flights:
@@ -215,8 +243,8 @@ class ClusterController:
             for key, item in view.objects.items()
             if labels_of(item).get(MEMBERSHIP_LABEL) == wish.policy.membership
         }
-        mine = kinds_in(wanted.objects.values())
-        return mine | {kind for kind in self._kinds if (kind.group, kind.kind) in there}
+        left = {kind for kind in self._kinds if (kind.group, kind.kind) in there}
+        return self._wanted_kinds | left
 
     def _used_up(
         self, wish: Wish, wanted: Wanted, plan: DeliveryPlan, view: ClusterView

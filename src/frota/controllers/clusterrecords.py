@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from frota.compile.kubernetes import membership
 from frota.model.clusterstatus import ClusterCondition
@@ -18,17 +17,11 @@ from frota.resources.quantity import parse_duration, parse_share
 CLUSTER = "Cluster"
 FLEET = "Fleet"
 RELEASE = "Release"
-BUNDLE = "Bundle"
 STATUS = "ClusterStatus"
 ROLLOUT = "Rollout"
 PRUNE_APPROVAL = "PruneApproval"
 TAKE_OVER = "TakeOver"
 PUBLISHED = "Published"  # of a cluster that pulls: the last number, and what it was of
-
-
-def bundle_name(cluster: str, digest: str) -> str:
-    """Where the content of a cluster with a digest is stored."""
-    return f"{cluster}/{digest}"
 
 
 def approval_name(cluster: str, plan: str) -> str:
@@ -88,15 +81,6 @@ def read_wish(store: Store, cluster: str) -> Wish | None:
 def _declared(store: Store, fleet: str) -> int:
     entry = store.get(ROLLOUT, fleet)
     return entry.value.generation if entry is not None else 0
-
-
-def read_bundle(store: Store, cluster: str, digest: str) -> tuple[Object, ...] | None:
-    """The content with a digest, or None when it is not stored."""
-    entry = store.get(BUNDLE, bundle_name(cluster, digest))
-    if entry is None:
-        return None
-    content: Mapping[str, Any] = entry.value
-    return tuple(content["objects"])
 
 
 def _approved(store: Store, cluster: str) -> tuple[PruneApproval, ...]:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from frota.compile.kubernetes import compile_site, membership, objectives, sites
+from frota.compile.kubernetes import Memo, compile_site, membership, objectives, sites
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     CLUSTER,
     FLEET,
     RELEASE,
     ROLLOUT,
-    bundle_name,
 )
+from frota.controllers.contents import Contents, content_writes
 from frota.controllers.fleetrecords import (
     REVISION,
     FleetRecords,
@@ -31,10 +29,9 @@ from frota.controllers.fleetrecords import (
 from frota.controllers.story import Story
 from frota.model.decision import Stage
 from frota.model.objectives import ServiceKey
-from frota.model.objects import Object
 from frota.model.release import Release
 from frota.model.rollout import Advance, ClusterState, Phase, Rollout, RolloutFleet
-from frota.planners.delivery import prepare
+from frota.planners.delivery import Wanted, prepare
 from frota.planners.delivery.wanted import digest
 from frota.planners.rollout import advance, begin, burn
 from frota.ports.clock import Clock
@@ -47,15 +44,19 @@ _REVISIONS_MOST = 10  # kept to go back to
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """The documents of a fleet, compiled. ``contents`` are the objects of each cluster,
+    """The documents of a fleet, compiled. ``contents`` are what each cluster is to have,
     ``promised`` its services with objectives, ``meters`` where those are measured."""
 
     shape: RolloutFleet
     revision: str
-    digests: Mapping[str, str]
-    contents: Mapping[str, tuple[Object, ...]]
+    contents: Mapping[str, Wanted]
     promised: Mapping[str, frozenset[ServiceKey]]
     meters: tuple[MeterAddress, ...]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each cluster's content."""
+        return {name: content.digest for name, content in self.contents.items()}
 
 
 class FleetController:
@@ -63,7 +64,13 @@ class FleetController:
     ``meters`` no rollout waits for objectives."""
 
     def __init__(
-        self, fleet: str, *, store: Store, clock: Clock, meters: Objectives | None = None
+        self,
+        fleet: str,
+        *,
+        store: Store,
+        clock: Clock,
+        meters: Objectives | None = None,
+        contents: Contents | None = None,
     ) -> None:
         self._fleet = fleet
         self._store = store
@@ -74,6 +81,8 @@ class FleetController:
         self._read: tuple[tuple[str, str, int], ...] = ()
         self._declared: _Declared | None = None
         self._said: dict[str, str] = {}
+        self._memo = Memo()
+        self._contents = contents or Contents(store)
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreError when the store cannot be read or written."""
@@ -144,6 +153,7 @@ class FleetController:
     def _compiled(self, entries: list[Entry]) -> _Declared | None:
         fleet = next((e.value for e in entries if (e.kind, e.name) == (FLEET, self._fleet)), None)
         if fleet is None:
+            self._contents.declare(self._fleet, {})
             return None
         clusters = [
             entry.value
@@ -151,15 +161,20 @@ class FleetController:
             if entry.kind == CLUSTER and entry.value["spec"].get("fleet") == self._fleet
         ]
         names = {cluster["metadata"]["name"] for cluster in clusters}
-        found = [site for site in sites(entry.value for entry in entries) if site.cluster in names]
-        contents = {site.cluster: compile_site(site) for site in found}
+        documents = (entry.value for entry in entries)
+        found = [site for site in sites(documents, self._memo) if site.cluster in names]
+        label, before = membership(self._fleet), self._declared.contents if self._declared else {}
+        contents = {
+            site.cluster: prepare(compile_site(site, self._memo), label, before.get(site.cluster))
+            for site in found
+        }
+        self._memo.turn()
+        self._contents.declare(self._fleet, contents)
+        digests = sorted((name, content.digest) for name, content in contents.items())
         promised = {site.cluster: objectives(site) for site in found}
-        label = membership(self._fleet)
-        digests = {name: prepare(objects, label).digest for name, objects in contents.items()}
         return _Declared(
             shape=shape_of(fleet, clusters),
-            revision=digest(sorted(digests.items())),
-            digests=digests,
+            revision=digest(digests),
             contents=contents,
             promised=promised,
             meters=tuple(meter for meter in meters_of(clusters) if promised.get(meter.cluster)),
@@ -189,20 +204,21 @@ class FleetController:
             yield Write(ROLLOUT, self._fleet, rollout, revision)
         stored = self._records.revisions()
         if rollout.revision == declared.revision and declared.revision not in stored:
-            yield from self._content(declared)
+            last = stored.get(entry.value.revision, {}) if entry is not None else {}
+            yield from self._content(declared, last)
             stored[declared.revision] = declared.digests
+        else:
+            yield from self._forget(rollout, stored, step)
         yield from self._releases(step, stored, now)
-        yield from self._forget(rollout, stored, step)
 
-    def _content(self, declared: _Declared) -> Iterator[Write]:
-        """The content of a revision, and the revision that names it."""
-        for cluster, found in declared.digests.items():
-            if not self._records.bundled(cluster, found):
-                value: dict[str, Any] = {
-                    "objects": [dict(item) for item in declared.contents[cluster]]
-                }
-                yield Write(BUNDLE, bundle_name(cluster, found), value, None)
-        named = {"clusters": dict(declared.digests)}
+    def _content(self, declared: _Declared, last: Mapping[str, str]) -> Iterator[Write]:
+        """The content of a revision, and the revision that names it. ``last``: the content of
+        each cluster in the revision before, with which most parts are shared."""
+        for cluster, content in declared.contents.items():
+            if not self._records.parts(cluster, content.digest):
+                there = self._records.parts(cluster, last.get(cluster, ""))
+                yield from content_writes(cluster, content, frozenset(there))
+        named = {"clusters": declared.digests}
         yield Write(REVISION, revision_name(self._fleet, declared.revision), named, None)
 
     def _releases(
@@ -227,22 +243,24 @@ class FleetController:
     def _forget(
         self, rollout: Rollout, stored: Mapping[str, Mapping[str, str]], step: Advance
     ) -> Iterator[Write]:
-        """Revisions that nothing refers to, but for the last few."""
+        """Revisions that nothing refers to, but for the last few. Never in the commit that
+        stores one, which may use parts of theirs."""
         needed = {rollout.revision, *step.deliver.values()}
         needed |= {part.before for part in rollout.clusters}
         spare = [revision for revision in stored if revision not in needed]
         gone = spare[: max(0, len(spare) - _REVISIONS_MOST)]
-        left = {
-            (cluster, found)
+        if not gone:
+            return
+        kept = {
+            content
             for revision, by in stored.items()
             if revision not in gone
-            for cluster, found in by.items()
+            for content in by.items()
         }
+        ended = {content for revision in gone for content in stored[revision].items()} - kept
         for revision in gone:
             yield Write(REVISION, revision_name(self._fleet, revision), None, None)
-            for pair in stored[revision].items():
-                if pair not in left:
-                    yield Write(BUNDLE, bundle_name(*pair), None, None)
+        yield from self._records.ends(ended, kept)
 
     def _tell(self, step: Advance, before: Rollout, story: Story) -> None:
         """Journal what changed: the phase, and what each wave and cluster waits for."""

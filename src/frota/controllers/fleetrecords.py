@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from frota.controllers.clusterrecords import (
-    BUNDLE,
     CLUSTER,
     FLEET,
     RELEASE,
     ROLLOUT,
     STATUS,
-    bundle_name,
     condition_of,
 )
+from frota.controllers.contents import Content, bundle_name, content_ends, part_names
 from frota.model.clusterstatus import ClusterCondition, ConditionType, Truth
 from frota.model.release import ClusterStatus, Release
 from frota.model.rollout import (
@@ -26,7 +25,7 @@ from frota.model.rollout import (
     RolloutStage,
 )
 from frota.ports.objectives import MeterAddress
-from frota.ports.store import Entry, Store
+from frota.ports.store import Entry, Store, Write
 from frota.resources.quantity import parse_duration
 
 REVISION = "Revision"
@@ -45,6 +44,7 @@ class FleetRecords:
     def __init__(self, store: Store, fleet: str) -> None:
         self._store = store
         self._fleet = fleet
+        self._parts: dict[str, tuple[str, ...]] = {}  # of contents, which never change
 
     def documents(self) -> list[Entry]:
         """Everything that is declared, of all fleets: rules hold over all of it."""
@@ -73,9 +73,24 @@ class FleetRecords:
             if entry.name.startswith(prefix)
         }
 
-    def bundled(self, cluster: str, digest: str) -> bool:
-        """Whether a content is stored."""
-        return self._store.get(BUNDLE, bundle_name(cluster, digest)) is not None
+    def parts(self, cluster: str, digest: str) -> tuple[str, ...]:
+        """The parts of a stored content; none when it is not stored."""
+        name = bundle_name(cluster, digest)
+        if name not in self._parts:
+            found = part_names(self._store, cluster, digest)
+            if not found:
+                return ()
+            self._parts[name] = found
+        return self._parts[name]
+
+    def ends(self, ended: Collection[Content], kept: Collection[Content]) -> Iterator[Write]:
+        """End contents that nothing refers to any more."""
+        touched = {cluster for cluster, _ in ended}
+        kept = {content for content in kept if content[0] in touched}
+        parts = {content: self.parts(*content) for content in (*kept, *ended)}
+        for content in ended:
+            self._parts.pop(bundle_name(*content), None)
+        return content_ends(ended, kept, parts)
 
     def states(self, shape: RolloutFleet, candidates: Sequence[str]) -> dict[str, ClusterState]:
         """What is known of each cluster. ``candidates``: revisions it may hold, the one that

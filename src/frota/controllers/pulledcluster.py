@@ -16,9 +16,9 @@ from frota.controllers.clusterrecords import (
     STATUS,
     Wish,
     approval_name,
-    read_bundle,
     read_wish,
 )
+from frota.controllers.contents import read_bundle
 from frota.controllers.publishing import Published, agent_status, publish, tidy
 from frota.controllers.story import Story
 from frota.model.bundle import NOTHING, AgentStatus, Bundle, Position, Progress

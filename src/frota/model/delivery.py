@@ -21,9 +21,9 @@ class WatchedKind:
 def kinds_in(objects: Iterable[Object]) -> frozenset[WatchedKind]:
     """The kinds of objects, in the versions that they are written in."""
     found = set()
-    for item in objects:
-        group, _, version = str(item["apiVersion"]).rpartition("/")
-        found.add(WatchedKind(group, version, item["kind"]))
+    for whole, kind in {(str(item["apiVersion"]), item["kind"]) for item in objects}:
+        group, _, version = whole.rpartition("/")
+        found.add(WatchedKind(group, version, kind))
     return frozenset(found)
 
 

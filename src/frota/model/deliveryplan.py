@@ -112,8 +112,9 @@ class DeliveryPlan:
 
     ``waits`` says why nothing could be planned (the cluster is not seen well enough);
     empty when it could. ``hash`` names what would be done to what. ``settled`` are the
-    objects found as they should be, with the resourceVersion that was looked at. ``again_at``
-    is when something that is left now is to be tried.
+    objects found as they should be, with the resourceVersion that was looked at and the digest
+    of the content that it was compared with. ``again_at`` is when something that is left now
+    is to be tried.
     """
 
     cluster: str
@@ -122,7 +123,7 @@ class DeliveryPlan:
     held: Held | None = None
     waits: str = ""
     hash: str = ""
-    settled: Mapping[ObjectKey, str] = field(default_factory=dict)
+    settled: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     again_at: float = inf
 
     @property
@@ -160,10 +161,8 @@ class Correction:
 @dataclass(frozen=True, slots=True)
 class DeliveryMemory:
     """What the planner is told of earlier passes over one cluster. It may be lost: then
-    something is compared or tried once more. ``wanted`` is the digest of the content that
-    ``settled`` belongs to."""
+    something is compared or tried once more."""
 
     attempts: Mapping[ObjectKey, Attempt] = field(default_factory=dict)
     corrections: Mapping[ObjectKey, Correction] = field(default_factory=dict)
-    wanted: str = ""
-    settled: Mapping[ObjectKey, str] = field(default_factory=dict)
+    settled: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)

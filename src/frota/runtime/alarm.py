@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -26,12 +28,19 @@ class PipeAlarm:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._bell = -1
+
+    def listen(self, bell: Path) -> None:
+        """Be rung by other processes too, through a FIFO that is made there. Where none can
+        be made they cannot."""
+        self._bell = _fifo(bell)
 
     def wait(self, seconds: float) -> None:
         """See ``Alarm``."""
-        if select.select([self._read], [], [], max(0.0, seconds))[0]:
+        ends = [self._read] if self._bell < 0 else [self._read, self._bell]
+        for end in select.select(ends, [], [], max(0.0, seconds))[0]:
             with suppress(BlockingIOError):
-                os.read(self._read, 65536)
+                os.read(end, 65536)
 
     def ring(self) -> None:
         """See ``Alarm``."""
@@ -40,10 +49,10 @@ class PipeAlarm:
 
     def close(self) -> None:
         """Release the pipe. Calling it twice is harmless; ringing afterwards too."""
-        for end in (self._read, self._write):
+        for end in (self._read, self._write, self._bell):
             if end >= 0:
                 os.close(end)
-        self._read = self._write = -1
+        self._read = self._write = self._bell = -1
 
     def __enter__(self) -> Self:
         return self
@@ -55,3 +64,17 @@ class PipeAlarm:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _fifo(path: Path) -> int:
+    """A FIFO to read from, held open for writing as well, so that it never ends."""
+    with suppress(OSError):  # it is there already, or the open below fails
+        os.mkfifo(path, 0o660)
+    try:
+        end = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return -1
+    if stat.S_ISFIFO(os.fstat(end).st_mode):
+        return end
+    os.close(end)
+    return -1

@@ -84,11 +84,13 @@ class WorkQueue:
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
-    def done(self, key: str, again_at: float | None = None) -> None:
+    def done(
+        self, key: str, again_at: float | None = None, *, rests_until: float = float("-inf")
+    ) -> None:
         """Give a key back after success; it is due again at ``again_at`` or at what was
-        asked meanwhile, whichever is sooner."""
+        asked meanwhile, whichever is sooner, but never before ``rests_until``."""
         item = self._give_back(key)
-        item.failures, item.earliest = 0, float("-inf")
+        item.failures, item.earliest = 0, rests_until
         self._requeue(key, item, again_at)
 
     def failed(self, key: str, now: float) -> float:
@@ -117,7 +119,7 @@ class WorkQueue:
         if not times:
             del self._keys[key]
             return
-        item.due = min(times)
+        item.due = max(min(times), item.earliest)
         self._waiting += 1
         self._push(key, item, item.due)
 

@@ -11,6 +11,7 @@ from frota.runtime.queue import WorkQueue
 from frota.runtime.result import Result
 
 Reconcile = Callable[[str], Result]
+_REST_MOST_S = 1.0
 
 
 class Observer(Protocol):
@@ -27,20 +28,32 @@ class Observer(Protocol):
 
 
 class Worker:
-    """Takes due keys from a queue and reconciles them, one at a time."""
+    """Takes due keys from a queue and reconciles them, one at a time.
+
+    After a reconcile its key rests ``rest`` times as long as that took, a second at most: what
+    comes in many small pieces is answered in few passes, the first of them at once.
+    """
 
     def __init__(
-        self, queue: WorkQueue, reconcile: Reconcile, clock: Clock, observer: Observer
+        self,
+        queue: WorkQueue,
+        reconcile: Reconcile,
+        clock: Clock,
+        observer: Observer,
+        *,
+        rest: float = 0.0,
     ) -> None:
         self.queue = queue
         self.clock = clock
         self.observer = observer
         self._reconcile = reconcile
+        self._rest = rest
 
     def run_due(self) -> bool:
         """Reconcile the key that is due longest; False when none is due. An error of the
         reconcile ends here: the key is tried again after its backoff."""
-        key = self.queue.pop_due(self.clock.now())
+        began = self.clock.now()
+        key = self.queue.pop_due(began)
         if key is None:
             return False
         try:
@@ -49,7 +62,9 @@ class Worker:
             again_at = self.queue.failed(key, self.clock.now())
             self.tell_failed(key, error, again_at)
         else:
-            self.queue.done(key, result.again_at)
+            now = self.clock.now()
+            rests = min(_REST_MOST_S, self._rest * (now - began))
+            self.queue.done(key, result.again_at, rests_until=now + rests)
         return True
 
     def tell_failed(self, key: str, error: Exception, again_at: float) -> None:

@@ -21,6 +21,7 @@ from frota.model.decision import Decision, Stage
 from frota.ports.clock import Clock
 from frota.ports.store import Entry, StoreError, Write
 from frota.store import codec
+from frota.store.bell import bell_of, ring
 from frota.store.faults import damaged, explained
 from frota.store.migrate import prepare
 from frota.store.rules import (
@@ -34,7 +35,7 @@ from frota.store.shelf import Shelf
 
 _BUSY_S = 10.0  # a commit takes milliseconds; a process that takes longer is stuck
 _LOG_BYTES_MAX = 16 * 1024 * 1024
-_COLUMNS = "at, grp, cause_id, stage, subject, reason, message, rejected"
+_JOURNAL = "SELECT at, grp, cause_id, stage, subject, reason, message, rejected FROM journal"
 
 
 class SqliteStore:
@@ -55,6 +56,7 @@ class SqliteStore:
         tombstones: int = TOMBSTONES,
     ) -> None:
         self.path = path
+        self._bell = bell_of(path)
         self._clock = clock
         self._journal_lines = journal_lines
         self._tombstones = tombstones
@@ -133,7 +135,9 @@ class SqliteStore:
                 self._append(lines)
             self._revision, self._compacted = revision, compacted
             self._remember(writes, texts)
-            return revision
+        if writes:
+            ring(self._bell)
+        return revision
 
     def changes(self, since: int) -> tuple[Sequence[tuple[str, str]], int]:
         """See ``ports.store.Store``."""
@@ -157,10 +161,24 @@ class SqliteStore:
         used = {column: text for column, text in filters.items() if text}
         where = " AND ".join(f"{column} = ?" for column in used) or "1"
         with self._use():
-            found = f"FROM journal WHERE {where} ORDER BY id DESC LIMIT ?"
-            query = f"SELECT {_COLUMNS} {found}"
+            query = f"{_JOURNAL} WHERE {where} ORDER BY id DESC LIMIT ?"
             rows = self._sql.execute(query, (*used.values(), max(0, last))).fetchall()
         return [_decision(self.path, row) for row in reversed(rows)]
+
+    def written_after(
+        self, line: int, *, group: str = "", last: int = 1000
+    ) -> tuple[Sequence[Decision], int]:
+        """The newest ``last`` journal lines behind the one of this number, oldest first, and
+        the number of the newest line of all. Cheap when there are none; 0 is before all."""
+        with self._use():
+            newest = self._sql.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]
+            if newest <= line:
+                return (), newest
+            rows = self._sql.execute(
+                f"{_JOURNAL} WHERE id > ? AND id <= ? AND ? IN (grp, '') ORDER BY id DESC LIMIT ?",
+                (line, newest, group, max(0, last)),
+            ).fetchall()
+        return [_decision(self.path, row) for row in reversed(rows)], newest
 
     def latest(self) -> float:
         """The latest time, by the writers' clocks, at which entries were committed."""

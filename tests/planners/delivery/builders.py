@@ -143,7 +143,7 @@ class Cluster:
         memory = DeliveryMemory() if blank else self.memory
         plan = plan_delivery(wanted, self.view, self.policy, memory, self.clock.now())
         if not blank:
-            self.memory = remember(self.memory, plan, wanted.digest)
+            self.memory = remember(self.memory, plan)
         return plan
 
     def deliver(self, plan: DeliveryPlan) -> DeliveryOutcome:

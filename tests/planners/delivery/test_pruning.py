@@ -221,7 +221,7 @@ def test_controllers_may_write_to_workloads() -> None:
 
 def parent(*members: dict[str, Any]) -> dict[str, Any]:
     """The parent of a set, as compiled from these members."""
-    found = applyset.parent("acme", members)
+    found = applyset.parent("acme", map(key_of, members))
     labels = found["metadata"]["labels"]
     labels |= {MEMBERSHIP_LABEL: OURS, applyset.ID: OURS}
     return found

@@ -47,7 +47,7 @@ def test_it_is_kept_for_its_time_and_then_deleted(end: str) -> None:
     view = view_of([live(job(), ("Suspended", "False", STAMP), (end, "True", STAMP))])
     kept = plan(job(), view, END + 3599)
     assert (kept.items, kept.batches, kept.again_at) == ((), (), END + 3600)
-    memory = remember(DeliveryMemory(), kept, wanted_of([job()]).digest)
+    memory = remember(DeliveryMemory(), kept)
     due = plan(job(), view, END + 3600, memory)  # though nothing about it has changed
     ((change,),) = due.batches
     assert (change.desired, change.uid, change.revision) == (None, "u-1", "7")

@@ -19,9 +19,9 @@ from frota.controllers.clusterrecords import (
     STATUS,
     TAKE_OVER,
     Wish,
-    read_bundle,
     read_wish,
 )
+from frota.controllers.contents import read_bundle
 from frota.controllers.fleet import FleetController
 from frota.controllers.fleetrecords import DECLARED, REVISION, FleetRecords
 from frota.model.delivery import WatchedKind

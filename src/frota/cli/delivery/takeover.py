@@ -13,7 +13,8 @@ from frota.cli.opening import opened, warn_when_idle
 from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
 from frota.cli.writing import report, told
-from frota.controllers.clusterrecords import BUNDLE, TAKE_OVER
+from frota.controllers.clusterrecords import TAKE_OVER
+from frota.controllers.contents import PART
 from frota.model.objects import ObjectKey, key_of
 from frota.ports.store import Conflict, Write
 from frota.store.sqlite import SqliteStore
@@ -72,7 +73,7 @@ def _run(args: Namespace, terminal: Terminal) -> int:
 def _known(store: SqliteStore, cluster: str) -> list[tuple[str, ...]]:
     """All that the cluster has or is to have, by what was compiled for it."""
     found: dict[tuple[str, ...], None] = {}
-    for entry in store.list(BUNDLE):
+    for entry in store.list(PART):
         if entry.name.partition("/")[0] == cluster:
             found.update((tuple(key_of(item)), None) for item in entry.value["objects"])
     return list(found)

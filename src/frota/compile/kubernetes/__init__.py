@@ -13,6 +13,7 @@ from typing import Any
 
 from frota.compile.kubernetes.applyset import PART_OF, membership
 from frota.compile.kubernetes.cluster import compile_site
+from frota.compile.kubernetes.memo import Memo
 from frota.compile.kubernetes.order import batches, extension_of
 from frota.compile.kubernetes.reading import sites
 from frota.compile.kubernetes.rules import objectives
@@ -20,6 +21,7 @@ from frota.model.objects import Object
 
 __all__ = [
     "PART_OF",
+    "Memo",
     "batches",
     "compile_fleet",
     "compile_site",
@@ -30,8 +32,17 @@ __all__ = [
 ]
 
 
-def compile_fleet(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Object, ...]]:
+def compile_fleet(
+    documents: Iterable[Mapping[str, Any]], memo: Memo | None = None
+) -> dict[str, tuple[Object, ...]]:
     """The objects of every cluster that is a member of a fleet, by the cluster's name, in
     the order of delivery. ``documents`` are normalised (``Resource.document``) and passed
-    the rules of their kinds together."""
-    return {site.cluster: compile_site(site) for site in sites(documents)}
+    the rules of their kinds together.
+
+    ``memo``, of the last compilation, keeps what rests on unchanged documents: those that are
+    the same objects. What was compiled then must not have been changed since.
+    """
+    memo = memo or Memo()
+    compiled = {site.cluster: compile_site(site, memo) for site in sites(documents, memo)}
+    memo.turn()
+    return compiled

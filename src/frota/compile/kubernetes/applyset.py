@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from frota.compile.kubernetes.labels import SYSTEM_NAMESPACE, Manifest, fitted, manifest, named
-from frota.model.objects import Object, ObjectKey, key_of
+from frota.model.objects import Object, ObjectKey
 
 PART_OF = "applyset.kubernetes.io/part-of"
 ID = "applyset.kubernetes.io/id"
@@ -41,11 +41,11 @@ def membership(fleet: str) -> str:
     return identifier(parent_key(fleet))
 
 
-def parent(fleet: str, members: Iterable[Manifest]) -> Manifest:
+def parent(fleet: str, members: Iterable[ObjectKey]) -> Manifest:
     """The parent of these members. It is a member too, so that it is watched, kept and
     removed like everything else."""
     key = parent_key(fleet)
-    keys = [key, *(key_of(member) for member in members)]
+    keys = [key, *members]
     spaces = {k.namespace for k in keys} - {"", key.namespace}
     annotations = {
         TOOLING: _TOOLING,

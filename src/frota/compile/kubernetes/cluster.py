@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from frota.compile.kubernetes import (
     admission,
@@ -18,34 +21,63 @@ from frota.compile.kubernetes import (
 )
 from frota.compile.kubernetes.applyset import PART_OF, membership, parent
 from frota.compile.kubernetes.labels import TEAM, Manifest, site_labels
+from frota.compile.kubernetes.memo import Memo
 from frota.compile.kubernetes.order import batches
-from frota.compile.kubernetes.site import Site
-from frota.model.objects import Object, key_of
+from frota.compile.kubernetes.site import Job, Service, Site
+from frota.model.objects import Object, ObjectKey, key_of
+
+T = TypeVar("T")
+Part = dict[ObjectKey, Manifest]
 
 
-def compile_site(site: Site) -> tuple[Object, ...]:
+def compile_site(site: Site, memo: Memo | None = None) -> tuple[Object, ...]:
     """The objects of a cluster, in the order in which they are written, each with the
     labels of where it belongs. The same site gives the same objects, byte for byte.
 
-    Raises ValueError when two objects would have one name: the rules of the kinds are to
-    keep that from happening.
+    ``memo`` keeps the objects of workloads; see ``compile_fleet``. Raises ValueError when two
+    objects would have one name: the rules of the kinds are to keep that from happening.
     """
-    members = list(_members(site))
-    objects = [*members, parent(site.fleet, members)]
-    keys = [key_of(item) for item in objects]
-    twice = sorted(str(key) for key, count in Counter(keys).items() if count > 1)
-    if twice:
+    memo = memo or Memo()
+    mark = _Marking(site)
+    parts = list(_parts(site, mark, memo))
+    objects: dict[ObjectKey, Manifest] = {}
+    for part in parts:
+        objects.update(part)
+    keys = memo.same(("keys", site.cluster), tuple(objects))
+    head = memo.of(("head", site.cluster), (keys,), lambda: mark.all([parent(site.fleet, keys)]))
+    objects.update(head)
+    if len(objects) < sum(map(len, (*parts, head))):
+        found = Counter(key for part in (*parts, head) for key in part)
+        twice = sorted(str(key) for key, count in found.items() if count > 1)
         raise ValueError(f"cluster {site.cluster}: {', '.join(twice)} would be there twice")
-    common = {**site_labels(site), PART_OF: membership(site.fleet)}
-    teams = {tenancy.namespace: {TEAM: tenancy.team} for tenancy in site.tenancies}
-    for item in objects:
-        metadata = item["metadata"]
-        own = teams.get(metadata.get("namespace", ""), {})
-        metadata["labels"] = {**common, **own, **metadata.get("labels", {})}
-    return tuple(item for batch in batches(objects) for item in batch)
+    order = memo.of(("order", site.cluster), (keys,), lambda: _ordered(objects))
+    return tuple(objects[key] for key in order)
 
 
-def _members(site: Site) -> Iterator[Manifest]:
+def _ordered(objects: Mapping[ObjectKey, Object]) -> tuple[ObjectKey, ...]:
+    return tuple(key_of(item) for batch in batches(objects.values()) for item in batch)
+
+
+class _Marking:
+    """Labels of where objects belong."""
+
+    def __init__(self, site: Site) -> None:
+        self._common = {**site_labels(site), PART_OF: membership(site.fleet)}
+        self._teams = {tenancy.namespace: {TEAM: tenancy.team} for tenancy in site.tenancies}
+
+    def all(self, objects: Iterable[Manifest]) -> Part:
+        """The same objects, labelled, by key."""
+        marked = {}
+        for item in objects:
+            metadata = item["metadata"]
+            own = self._teams.get(metadata.get("namespace", ""), {})
+            metadata["labels"] = {**self._common, **own, **metadata.get("labels", {})}
+            marked[key_of(item)] = item
+        return marked
+
+
+def _shared(site: Site) -> Iterator[Manifest]:
+    """What is there whatever runs."""
     spaces = list(namespaces.namespaces(site))
     yield from spaces
     for space in spaces:
@@ -58,9 +90,44 @@ def _members(site: Site) -> Iterator[Manifest]:
     yield from quotas.priority_classes()
     yield from network.policies(site)
     yield from admission.policies(site)
-    for service in site.services:
-        yield from inference.objects(site, service)
-    for job in site.jobs:
-        yield from training.objects(site, job)
     yield from queues.objects(site)
     yield from telemetry.objects(site)
+
+
+def _parts(site: Site, mark: _Marking, memo: Memo) -> Iterator[Part]:
+    """What is there whatever runs, then what runs. A workload rests on its own document and on
+    the cluster without all others."""
+    name = site.cluster
+    frame = memo.same(("frame", name), replace(site, services=(), jobs=()))
+    queued = sorted({(job.namespace, job.queue) for job in site.jobs})
+    rest = memo.same(("rest", name), (bool(site.services), *queued))
+    yield memo.of(("shared", name), (frame, rest), lambda: mark.all(_shared(site)))
+    for service in site.services:
+        yield memo.of(
+            ("service objects", name, service.name),
+            (frame, service),
+            partial(_marked, mark, _of_service, frame, service),
+        )
+    for job in site.jobs:
+        yield memo.of(
+            ("job objects", name, job.name),
+            (frame, job),
+            partial(_marked, mark, _of_job, frame, job),
+        )
+
+
+def _marked(
+    mark: _Marking, emit: Callable[[Site, T], Iterable[Manifest]], frame: Site, workload: T
+) -> Part:
+    return mark.all(emit(frame, workload))
+
+
+def _of_service(site: Site, service: Service) -> Iterator[Manifest]:
+    yield from network.of_service(site, service)
+    yield from inference.objects(site, service)
+    yield from telemetry.of_service(site, service)
+
+
+def _of_job(site: Site, job: Job) -> Iterator[Manifest]:
+    yield from network.of_job(job)
+    yield from training.objects(site, job)

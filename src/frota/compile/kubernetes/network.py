@@ -45,7 +45,7 @@ _NAMESPACE_NAME = "kubernetes.io/metadata.name"  # set by the API server itself
 
 
 def policies(site: Site) -> Iterator[Manifest]:
-    """All policies of a cluster."""
+    """The policies of a cluster, but for those of its workloads."""
     yield _deny(SYSTEM_NAMESPACE)
     if site.gpu_resources:
         yield _deny(GPU_NAMESPACE)
@@ -53,10 +53,6 @@ def policies(site: Site) -> Iterator[Manifest]:
     for tenancy in site.tenancies:
         yield _deny(tenancy.namespace)
         yield _names(site, tenancy.namespace)
-    for service in site.services:
-        yield from _of_service(site, service)
-    for job in site.jobs:
-        yield from _of_job(job)
 
 
 def _deny(namespace: str) -> Manifest:
@@ -70,7 +66,8 @@ def _names(site: Site, namespace: str) -> Manifest:
     return _policy("names", namespace, {}, egress=[rule])
 
 
-def _of_service(site: Site, service: Service) -> Iterator[Manifest]:
+def of_service(site: Site, service: Service) -> Iterator[Manifest]:
+    """The flows of one service."""
     chosen, namespace = {SERVICE: service.name}, service.namespace
     if service.gateway:
         rule = {"from": [_peer(service.gateway)], "ports": _tcp(service.port)}
@@ -85,7 +82,8 @@ def _of_service(site: Site, service: Service) -> Iterator[Manifest]:
         yield _outward(_named("serve", service.name, "to", flow.name), namespace, chosen, flow)
 
 
-def _of_job(job: Job) -> Iterator[Manifest]:
+def of_job(job: Job) -> Iterator[Manifest]:
+    """The flows of one job."""
     chosen = {JOB: job.name}
     if job.nodes > 1:
         yield _among(_named("train", job.name, "among"), job.namespace, chosen)

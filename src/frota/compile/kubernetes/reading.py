@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from frota.compile.kubernetes import site as values
+from frota.compile.kubernetes.memo import Memo
 from frota.resources.cluster import Cluster
 from frota.resources.fields import Strict
 from frota.resources.inference import InferenceService, Scaling
@@ -31,37 +32,26 @@ class _Documents:
     """The documents of all fleets. ``written``: by kind and name, as they are."""
 
     written: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    memo: Memo
 
     @cached_property
     def clusters(self) -> Mapping[str, Cluster]:
         """The members of fleets."""
-        found = _read(Cluster, self.written)
+        found = self._read(Cluster)
         return {name: cluster for name, cluster in found.items() if cluster.spec.fleet}
 
     @cached_property
     def teams(self) -> Mapping[str, Team]:
-        return _read(Team, self.written)
+        return self._read(Team)
 
     @cached_property
     def jobs(self) -> Mapping[str, TrainingJob]:
-        return _read(TrainingJob, self.written)
+        return self._read(TrainingJob)
 
     @cached_property
     def services(self) -> Mapping[str, Mapping[str, InferenceService]]:
         """By environment, as they are there."""
-        kind = InferenceService.__name__
-        return {
-            environment: _read(
-                InferenceService,
-                {
-                    kind: {
-                        name: {**service, "spec": in_environment(service, environment)}
-                        for name, service in self.written.get(kind, {}).items()
-                    }
-                },
-            )
-            for environment in _ENVIRONMENTS
-        }
+        return {name: self._read(InferenceService, name) for name in _ENVIRONMENTS}
 
     @cached_property
     def led(self) -> frozenset[tuple[str, str]]:
@@ -72,6 +62,24 @@ class _Documents:
             for cluster in self.clusters.values()
             if cluster.spec.region == service.spec.traffic.primary and self.placed(service, cluster)
         )
+
+    def leads(self, service: InferenceService, cluster: Cluster) -> bool:
+        """Whether the service's primary region answers in the environment of a cluster."""
+        return (service.metadata.name, _environment(cluster)) in self.led
+
+    def _read(self, kind: type[_Kind], environment: str = "") -> dict[str, _Kind]:
+        """The documents of a kind, as they are in an environment."""
+
+        def read(document: Mapping[str, Any]) -> _Kind:
+            if environment:
+                document = {**document, "spec": in_environment(document, environment)}
+            return kind.model_validate(dict(document))
+
+        own = sorted(self.written.get(kind.__name__, {}).items())
+        return {
+            name: self.memo.of((kind, environment, name), (document,), partial(read, document))
+            for name, document in own
+        }
 
     def placed(self, workload: InferenceService | TrainingJob, cluster: Cluster) -> bool:
         """Whether a cluster is one of those that a workload of its fleet asks for."""
@@ -86,31 +94,43 @@ class _Documents:
         return namespace_of(self.written["Team"][team], cluster.spec.function or "inference")
 
 
-def sites(documents: Iterable[Mapping[str, Any]]) -> tuple[values.Site, ...]:
-    """Every cluster that is a member of a fleet, by name."""
+def sites(
+    documents: Iterable[Mapping[str, Any]], memo: Memo | None = None
+) -> tuple[values.Site, ...]:
+    """Every cluster that is a member of a fleet, by name. ``memo``: see ``compile_fleet``."""
     written: dict[str, dict[str, Mapping[str, Any]]] = {}
     for document in documents:
         written.setdefault(document["kind"], {})[document["metadata"]["name"]] = document
-    found = _Documents(written)
+    found = _Documents(written, memo or Memo())
     return tuple(_site(cluster, found) for cluster in found.clusters.values())
-
-
-def _read(
-    kind: type[_Kind], written: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> dict[str, _Kind]:
-    own = sorted(written.get(kind.__name__, {}).items())
-    return {name: kind.model_validate(dict(document)) for name, document in own}
 
 
 def _site(cluster: Cluster, found: _Documents) -> values.Site:
     spec = cluster.spec
     teams = [team for team in found.teams.values() if team.spec.fleet == spec.fleet]
     services = [
-        _service(cluster, service, found)
+        found.memo.of(
+            ("service", cluster.metadata.name, service.metadata.name),
+            (
+                cluster,
+                service,
+                found.written["Team"][service.spec.team],
+                found.leads(service, cluster),
+            ),
+            partial(_service, cluster, service, found),
+        )
         for service in found.services[_environment(cluster)].values()
         if found.placed(service, cluster)
     ]
-    jobs = [_job(cluster, job, found) for job in found.jobs.values() if found.placed(job, cluster)]
+    jobs = [
+        found.memo.of(
+            ("job", cluster.metadata.name, job.metadata.name),
+            (cluster, job, found.written["Team"][job.spec.team]),
+            partial(_job, cluster, job, found),
+        )
+        for job in found.jobs.values()
+        if found.placed(job, cluster)
+    ]
     busy = {service.team for service in services} | {job.team for job in jobs}
     tenancies = [_tenancy(cluster, team, found) for team in teams]
     return values.Site(
@@ -213,9 +233,7 @@ def _standing_by(
     """Fewer replicas where others of the environment answer; none at all is not scaled."""
     spec, traffic = service.spec, service.spec.traffic
     fewer = traffic.standby_replicas
-    answers = cluster.spec.region == traffic.primary or (
-        (service.metadata.name, _environment(cluster)) not in found.led
-    )
+    answers = cluster.spec.region == traffic.primary or (not found.leads(service, cluster))
     if traffic.mode != "active-passive" or answers or fewer is None:
         return spec.replicas, spec.scaling
     if spec.scaling is None or fewer == 0:

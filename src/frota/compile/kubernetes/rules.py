@@ -55,17 +55,12 @@ _BURNS = (
 
 
 def groups(site: Site) -> list[Manifest]:
-    """The rule groups of a cluster."""
+    """The rule groups of a cluster, but for those of its services."""
     found: list[Manifest] = []
     if site.services:
-        found.append(_group("frota-inference", [*_inference(), *_serving_alerts(site)]))
+        found.append(_group("frota-inference", [*_inference(), _requests_wait()]))
     if site.gpu_resources:
         found.append(_group("frota-gpu", [*map(_record, _GPU_RECORDED), *_gpu_alerts()]))
-    found += [
-        _group(f"frota-objective-{service.namespace}-{service.name}", list(_objective(service)))
-        for service in site.services
-        if _promises(service)
-    ]
     if site.tenancies:
         found.append(_group("frota-workloads", list(_workload_alerts(site))))
     return found
@@ -78,6 +73,16 @@ def objectives(site: Site) -> frozenset[ServiceKey]:
 
 def _promises(service: Service) -> bool:
     return bool(service.slo.availability or service.slo.latency)
+
+
+def groups_of(service: Service) -> list[Manifest]:
+    """The rule groups of one service: a cluster may have more services than one object has
+    room for."""
+    name = f"{service.namespace}-{service.name}"
+    found = [_group(f"frota-service-{name}", [_service_down(service)])]
+    if _promises(service):
+        found.append(_group(f"frota-objective-{name}", list(_objective(service))))
+    return found
 
 
 def _inference() -> Iterator[Manifest]:
@@ -127,20 +132,22 @@ def _burn(objective: str, expr: str) -> Manifest:
     return {"record": "frota_slo_burn_rate", "expr": expr, "labels": {"objective": objective}}
 
 
-def _serving_alerts(site: Site) -> Iterator[Manifest]:
-    for service in site.services:
-        kind = "deployment" if service.nodes_per_replica == 1 else "statefulset"
-        name = target(service)["name"]
-        field = "available" if kind == "deployment" else "ready"
-        who = f'namespace="{service.namespace}", {kind}="{name}"'
-        yield _alert(
-            "FrotaServiceDown",
-            f"max(kube_{kind}_status_replicas_{field}{{{who}}}) == 0",
-            "1m",
-            "critical",
-            f"{service.namespace}/{service.name} has no replica that serves",
-        )
-    yield _alert(
+def _service_down(service: Service) -> Manifest:
+    kind = "deployment" if service.nodes_per_replica == 1 else "statefulset"
+    name = target(service)["name"]
+    field = "available" if kind == "deployment" else "ready"
+    who = f'namespace="{service.namespace}", {kind}="{name}"'
+    return _alert(
+        "FrotaServiceDown",
+        f"max(kube_{kind}_status_replicas_{field}{{{who}}}) == 0",
+        "1m",
+        "critical",
+        f"{service.namespace}/{service.name} has no replica that serves",
+    )
+
+
+def _requests_wait() -> Manifest:
+    return _alert(
         "FrotaRequestsWait",
         "frota_inference_requests_waiting > 2 * frota_inference_requests_running",
         "10m",

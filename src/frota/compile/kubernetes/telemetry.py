@@ -20,7 +20,7 @@ from frota.compile.kubernetes.labels import (
     named,
 )
 from frota.compile.kubernetes.network import DCGM_EXPORTER
-from frota.compile.kubernetes.rules import groups
+from frota.compile.kubernetes.rules import groups, groups_of
 from frota.compile.kubernetes.site import Service, Site
 
 _MONITORING = "monitoring.coreos.com/v1"
@@ -42,15 +42,24 @@ _COUNTERS = (
 
 
 def objects(site: Site) -> Iterator[Manifest]:
-    """Monitors, counters and rules of a cluster."""
+    """Monitors, counters and rules of a cluster, but for those of its services."""
     if site.gpu_resources:
         yield _counters()
         yield _gpu_monitor(site)
-    for service in site.services:
-        yield _monitor(site, service)
     if rules := groups(site):
-        spec = {"groups": rules}
-        yield manifest(_MONITORING, "PrometheusRule", named("frota", SYSTEM_NAMESPACE), spec=spec)
+        yield _rules(named("frota", SYSTEM_NAMESPACE), rules)
+
+
+def of_service(site: Site, service: Service) -> Iterator[Manifest]:
+    """The monitor and the rules of one service."""
+    labels = {SERVICE: service.name, **model_labels(service.model)}
+    metadata = named(fitted("serve", service.name), service.namespace, labels)
+    yield _monitor(site, service, metadata)
+    yield _rules(metadata, groups_of(service))
+
+
+def _rules(metadata: Manifest, found: list[Manifest]) -> Manifest:
+    return manifest(_MONITORING, "PrometheusRule", metadata, spec={"groups": found})
 
 
 def _counters() -> Manifest:
@@ -70,7 +79,7 @@ def _gpu_monitor(site: Site) -> Manifest:
     return manifest(_MONITORING, "PodMonitor", metadata, spec=spec)
 
 
-def _monitor(site: Site, service: Service) -> Manifest:
+def _monitor(site: Site, service: Service, metadata: Manifest) -> Manifest:
     names = ((SERVICE, "service"), (TEAM, "team"), (MODEL, "model"), (MODEL_VERSION, "version"))
     relabelings = [_fixed("cluster", site), *(_taken(label, name) for label, name in names)]
     endpoint = {
@@ -82,8 +91,6 @@ def _monitor(site: Site, service: Service) -> Manifest:
         "selector": {"matchLabels": {SERVICE: service.name}},
         "podMetricsEndpoints": [endpoint],
     }
-    labels = {SERVICE: service.name, **model_labels(service.model)}
-    metadata = named(fitted("serve", service.name), service.namespace, labels)
     return manifest(_MONITORING, "PodMonitor", metadata, spec=spec)
 
 

@@ -22,10 +22,35 @@ _MESSAGE_MOST = 300
 OPTIONAL_GROUPS = frozenset({"monitoring.coreos.com"})
 
 
+class HealthBook:
+    """The health of the objects of one cluster, each worked out once for as long as it is the
+    same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[ObjectKey, tuple[Object, ObjectHealth]] = {}
+
+    def of(self, key: ObjectKey, live: Object) -> ObjectHealth:
+        """The health of an object."""
+        known = self._known.get(key)
+        if known is None or known[0] is not live:
+            known = self._known[key] = (live, health(live))
+        return known[1]
+
+    def keep(self, keys: Mapping[ObjectKey, Object]) -> None:
+        """Forget all others."""
+        if len(self._known) > len(keys):
+            self._known = {key: known for key, known in self._known.items() if key in keys}
+
+
 def cluster_health(
-    wanted: Wanted, view: ClusterView, ran: Container[ObjectKey] = ()
+    wanted: Wanted,
+    view: ClusterView,
+    ran: Container[ObjectKey] = (),
+    book: HealthBook | None = None,
 ) -> ClusterHealth:
-    """The health of everything that a cluster should have; ``ran`` need not be there."""
+    """The health of everything that a cluster should have; ``ran`` need not be there.
+    ``book``: of earlier looks."""
+    book = book or HealthBook()
     current, troubled, missing = 0, [], []
     absent = {(kind.group, kind.kind) for kind in view.absent if kind.group in OPTIONAL_GROUPS}
     for key in wanted.objects:
@@ -34,11 +59,12 @@ def cluster_health(
             if (key.group, key.kind) not in absent and key not in ran:
                 missing.append(key)
             continue
-        found = health(live)
+        found = book.of(key, live)
         if found.health is Health.CURRENT:
             current += 1
         else:
             troubled.append(found)
+    book.keep(view.objects)
     return ClusterHealth(current, tuple(troubled), tuple(missing))
 
 

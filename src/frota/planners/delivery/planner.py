@@ -49,7 +49,7 @@ def plan_delivery(
         covering(wanted, surplus, policy.membership), view, policy, memory or DeliveryMemory(), now
     )
     work = _Work()
-    work.compare(case, wanted)
+    work.compare(case)
     held = work.delete(case, surplus)
     items = tuple(work.items)
     return DeliveryPlan(
@@ -68,29 +68,24 @@ class _Work:
     """What was found so far."""
 
     items: list[Item] = field(default_factory=list)
-    settled: dict[ObjectKey, str] = field(default_factory=dict)
+    settled: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     again_at: float = inf
 
-    def compare(self, case: Case, declared: Wanted) -> None:
-        """Every wanted object with the live one. What is wanted otherwise than declared, for
-        a time, is never known to be settled."""
-        memory = case.memory
-        known: Mapping[ObjectKey, str] = {}
-        if memory.wanted == case.wanted.digest:
-            known = memory.settled
-        for key in case.wanted.objects:
-            live = case.view.objects.get(key)
-            revision = revision_of(live) if live is not None else ""
-            passing = case.wanted.digests[key] != declared.digests[key]
-            if revision and known.get(key) == revision and not passing:
-                self.settled[key] = revision
+    def compare(self, case: Case) -> None:
+        """Every wanted object with the live one."""
+        known, live_objects = case.memory.settled, case.view.objects
+        for key, content in case.wanted.digests.items():
+            live = live_objects.get(key)
+            at = (revision_of(live) if live is not None else "", content)
+            if at[0] and known.get(key) == at:
+                self.settled[key] = at
                 continue
             verdict = judge(case, key, live)
             self.again_at = min(self.again_at, verdict.again_at)
             if verdict.item is not None:
                 self.items.append(verdict.item)
             else:  # what time alone will change is looked at again
-                self.settled[key] = "" if passing or verdict.again_at < inf else revision
+                self.settled[key] = at if verdict.again_at == inf else ("", content)
 
     def delete(self, case: Case, surplus: Mapping[ObjectKey, Object]) -> Held | None:
         """What is in the set and not wanted any more."""

@@ -35,7 +35,7 @@ def plan_recorded(
     settled, items = {}, []
     for key, digest in wanted.digests.items():
         if before.digests.get(key) == digest:
-            settled[key] = ""
+            settled[key] = ("", digest)
         else:
             items.append(_changed(key, before.objects.get(key), wanted))
     view = ClusterView(cluster, answers=True, last_seen=0.0, complete=True, objects=before.objects)

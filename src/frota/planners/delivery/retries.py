@@ -38,14 +38,14 @@ def _wait(times: int, policy: DeliveryPolicy) -> float:
     return min(policy.retry_most, wait)
 
 
-def remember(memory: DeliveryMemory, plan: DeliveryPlan, wanted: str) -> DeliveryMemory:
-    """What a plan adds to memory: the objects that are as they should be for the content
-    ``wanted`` (its digest). Attempts at what is at rest by now are forgotten."""
+def remember(memory: DeliveryMemory, plan: DeliveryPlan) -> DeliveryMemory:
+    """What a plan adds to memory: the objects that are as they should be. Attempts
+    at what is at rest by now are forgotten."""
     if plan.waits:
         return memory
     open_keys = {item.key for item in plan.items}
     attempts = {key: attempt for key, attempt in memory.attempts.items() if key in open_keys}
-    return replace(memory, attempts=attempts, wanted=wanted, settled=plan.settled)
+    return replace(memory, attempts=attempts, settled=plan.settled)
 
 
 def learn(

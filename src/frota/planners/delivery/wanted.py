@@ -31,21 +31,43 @@ class Wanted:
     digest: str
 
 
-def prepare(objects: Sequence[Object], membership: str) -> Wanted:
-    """Objects ready for comparing. Raises ValueError for two of one key, and for one that
-    does not carry the membership label: it could never be pruned."""
-    by_key: dict[ObjectKey, Object] = {}
-    digests: dict[ObjectKey, str] = {}
-    for item in objects:
-        key = key_of(item)
-        if key in by_key:
-            raise ValueError(f"{key} is there twice; every object has one source")
-        if labels_of(item).get(MEMBERSHIP_LABEL) != membership:
-            raise ValueError(f"{key} does not carry {MEMBERSHIP_LABEL}: {membership}")
-        by_key[key] = item
-        digests[key] = digest(item)
-    total = digest(sorted((str(key), value) for key, value in digests.items()))
-    return Wanted(by_key, digests, total)
+def prepare(objects: Sequence[Object], membership: str, known: Wanted | None = None) -> Wanted:
+    """Objects ready for comparing. ``known``: made ready before with the same membership; what
+    is the very same object there is not looked at again. Raises ValueError for two of one key,
+    and for one that does not carry the membership label: it could never be pruned."""
+    found = _altered(objects, membership, known) if known is not None else None
+    if found is None:
+        by_key: dict[ObjectKey, Object] = {}
+        for item in objects:
+            key = key_of(item)
+            if key in by_key:
+                raise ValueError(f"{key} is there twice; every object has one source")
+            by_key[key] = item
+        digests = {key: _checked(item, membership) for key, item in by_key.items()}
+        found = by_key, digests
+    return Wanted(*found, digest(sorted(found[1].values())))
+
+
+def _altered(
+    objects: Sequence[Object], membership: str, known: Wanted
+) -> tuple[dict[ObjectKey, Object], dict[ObjectKey, str]] | None:
+    """Objects and digests, where all but a few are as they were; None: it is another list."""
+    if len(objects) != len(known.objects):
+        return None
+    by_key, digests = dict(known.objects), dict(known.digests)
+    for item, (key, old) in zip(objects, known.objects.items(), strict=True):
+        if item is not old:
+            if key_of(item) != key:
+                return None
+            by_key[key], digests[key] = item, _checked(item, membership)
+    return by_key, digests
+
+
+def _checked(item: Object, membership: str) -> str:
+    """The digest of an object of this set."""
+    if labels_of(item).get(MEMBERSHIP_LABEL) != membership:
+        raise ValueError(f"{key_of(item)} does not carry {MEMBERSHIP_LABEL}: {membership}")
+    return digest(item)
 
 
 def covering(wanted: Wanted, surplus: Iterable[ObjectKey], membership: str) -> Wanted:

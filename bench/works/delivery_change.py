@@ -1,0 +1,64 @@
+"""From a change of what is declared to the object on the last of three members."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from bench import declared, members
+from bench.clock import Limits
+from bench.declared import Document
+from bench.figures import Figure
+from bench.sightings import Seen, percentile, watched
+from bench.steady import Steady, steady
+
+BAR_S = 0.050
+# Karmada f8fdd02d, idle, limits raised, an update: median and P99, measured 2026-11-21 on a
+# machine of this kind.
+KARMADA = "Karmada f8fdd02d, update, limits raised (measured 2026-11-21)"
+KARMADA_S = {0.5: 0.099, 0.99: 0.130}
+_PATH = f"/apis/apps/v1/namespaces/{declared.NAMESPACE}/deployments"
+_TIMES = 100
+_PAUSE_S = 0.3
+_LATEST_S = 20.0
+
+
+def figures(limits: Limits) -> Iterator[Figure]:
+    """An argument of one InferenceService after another is changed in the store that a running
+    ``frota up`` works on, by the commit that ``frota apply`` ends with (its own start and the
+    check of the files, some 0.7 s, are left out). Until watches of the bench's own show the
+    Deployment with it on all three. 3,000 objects, nothing else goes on."""
+    if members.absent():
+        yield Figure(members.absent(), None, "s")
+        return
+    with steady() as fleet:
+        times = max(5, round(_TIMES * min(1.0, limits.seconds / 60)))
+        found = _changes(fleet, times)
+    for share, bar in ((0.5, None), (0.99, BAR_S)):
+        yield Figure(f"change to last of 3, P{share * 100:.0f} of {times}",
+                     percentile(found, share), "s", bar, peer=KARMADA,
+                     peer_value=KARMADA_S[share])  # fmt: skip
+
+
+def _changes(fleet: Steady, times: int) -> list[float]:
+    found = []
+    with watched(fleet.clusters, _PATH) as sightings:
+        for number in range(times):
+            name, word = declared.service_name(number % 100), f"--max-model-len={1000 + number}"
+            since, began = len(sightings), time.perf_counter()
+            fleet.frota.edit("InferenceService", name, partial(_argument, word))
+            seen = sightings.first(partial(_has, word), fleet.names, since, _LATEST_S)
+            found.append(max(seen.values()) - began)
+            time.sleep(_PAUSE_S)
+    return found
+
+
+def _argument(word: str, document: Document) -> None:
+    runtime = document["spec"]["runtime"]
+    document["spec"]["runtime"] = {**runtime, "args": [word]}
+
+
+def _has(word: str, item: Seen) -> bool:
+    return word in json.dumps(item["spec"])
