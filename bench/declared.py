@@ -1,6 +1,6 @@
 """A fleet of three members with a thousand objects each, as documents that people would write.
 
-Every service of the example stands for nine objects in each cluster that it runs in, so about
+Every service of the example stands for ten objects in each cluster that it runs in, so about
 a hundred of them make a thousand. All members are of one wave: they are changed together.
 """
 
@@ -12,8 +12,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from frota.compile.kubernetes import compile_fleet
+from frota.compile.kubernetes import compile_fleet, membership
 from frota.model.objects import Object
+from frota.planners.delivery import prepare, stamped
 from frota.resources.documents import load
 
 Document = dict[str, Any]
@@ -22,7 +23,7 @@ OBJECTS = 1_000  # of each member
 FLEET = "acme"
 NAMESPACE = "language-inference"
 _EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "active-active"
-_SERVICES = 108
+_SERVICES = 97
 _AT_ONCE = {"soak": "0s", "healthy": False, "approval": False}
 
 
@@ -54,6 +55,15 @@ def compiled(found: Sequence[Document]) -> dict[str, tuple[Object, ...]]:
     loaded = load([("fleet.yaml", written(found))])
     assert not loaded.problems, loaded.problems[0]
     return compile_fleet(resource.document for resource in loaded.resources)
+
+
+def delivered(found: Sequence[Document]) -> dict[str, tuple[Object, ...]]:
+    """The same as Frota sends it: with the digest of its content on every object."""
+    wanted = {name: prepare(items, membership(FLEET)) for name, items in compiled(found).items()}
+    return {
+        name: tuple(stamped(item, content.digests[key]) for key, item in content.objects.items())
+        for name, content in wanted.items()
+    }
 
 
 def written(found: Sequence[Document]) -> str:

@@ -23,7 +23,11 @@ _HEADERS = {"Content-Type": "application/apply-patch+yaml", "Accept": "applicati
 
 
 def apply(
-    clusters: Sequence[Cluster], objects: Mapping[str, Sequence[Object]], *, dry_run: bool = False
+    clusters: Sequence[Cluster],
+    objects: Mapping[str, Sequence[Object]],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
 ) -> float:
     """Send everything to all clusters at the same time; the seconds it took. Namespaces go
     first. Raises RuntimeError when an API server refuses an object."""
@@ -32,7 +36,8 @@ def apply(
         for name, items in objects.items()
     }
     began = time.perf_counter()
-    asyncio.run(_all(clusters, bodies, "&dryRun=All" if dry_run else ""))
+    more = ("&dryRun=All" if dry_run else "") + ("&force=true" if force else "")
+    asyncio.run(_all(clusters, bodies, more))
     return time.perf_counter() - began
 
 

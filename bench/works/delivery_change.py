@@ -46,7 +46,7 @@ def _changes(fleet: Steady, times: int) -> list[float]:
     found = []
     with watched(fleet.clusters, _PATH) as sightings:
         for number in range(times):
-            name, word = declared.service_name(number % 100), f"--max-model-len={1000 + number}"
+            name, word = declared.service_name(number % 97), f"--max-model-len={1000 + number}"
             since, began = len(sightings), time.perf_counter()
             fleet.frota.edit("InferenceService", name, partial(_argument, word))
             seen = sightings.first(partial(_has, word), fleet.names, since, _LATEST_S)

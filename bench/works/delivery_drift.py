@@ -44,7 +44,7 @@ def _drifts(fleet: Steady, times: int) -> list[float]:
     with watched(fleet.clusters, _PATH) as sightings:
         for number in range(times):
             cluster = fleet.clusters[number % len(fleet.clusters)]
-            name, word = declared.service_name(number % 100), f"mallory-{number}"
+            name, word = declared.service_name(number % 97), f"mallory-{number}"
             patch = {"spec": {"selector": {"frota.dev/service": word}}}
             since, here = len(sightings), [cluster.name]
             path = f"{_PATH}/{name}?fieldManager=mallory"
