@@ -18,7 +18,7 @@ from frota.model.release import ClusterStatus
 _NAMED_MOST = 3
 _LINES_MOST = 20  # of one pass; what is more is counted in one line
 _BAD = (Verdict.CONFLICT, Verdict.REFUSED, Verdict.FAILED)
-_QUIET = frozenset({"Altered", "WrittenOnce"})
+_QUIET = frozenset({"Altered", "WrittenOnce", "Waits"})
 
 
 class DeliveryStory:

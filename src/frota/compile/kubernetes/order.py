@@ -10,9 +10,7 @@ from frota.model.objects import Object, key_of
 # What must be there before what: definitions, the namespaces that hold the rest, the set's
 # parent (KEP-3659 wants it before its members), who may do what, what is forbidden,
 # settings, and last what runs under all of that.
-_DEFINITIONS, _NAMESPACES, _PARENT, _IDENTITIES, _BINDINGS, _POLICIES, _CONFIG, _WORKLOADS = range(
-    8
-)
+_DEFINITIONS, _NAMESPACES, PARENT, _IDENTITIES, _BINDINGS, _POLICIES, _CONFIG, _WORKLOADS = range(8)
 _RANKS = MappingProxyType(
     {
         "CustomResourceDefinition": _DEFINITIONS,
@@ -58,14 +56,15 @@ def extension_of(group: str) -> str:
 def batches(objects: Iterable[Object]) -> tuple[tuple[Object, ...], ...]:
     """Objects in the order in which they are written. What is in one batch does not wait
     for one another; kinds that are not known here come last, as workloads do."""
-    sorted_objects = sorted(objects, key=lambda item: (_rank(item), key_of(item)))
+    sorted_objects = sorted(objects, key=lambda item: (rank(item), key_of(item)))
     found: dict[int, list[Object]] = {}
     for item in sorted_objects:
-        found.setdefault(_rank(item), []).append(item)
+        found.setdefault(rank(item), []).append(item)
     return tuple(tuple(group) for group in found.values())
 
 
-def _rank(item: Object) -> int:
+def rank(item: Object) -> int:
+    """When the turn of an object is: those of the lowest rank are written first."""
     if _PARENT_LABEL in item["metadata"].get("labels", {}):
-        return _PARENT
+        return PARENT
     return _RANKS.get(item["kind"], _WORKLOADS)

@@ -23,7 +23,7 @@ from frota.planners.delivery.wanted import Wanted
 _NAMED_MOST = 3
 # What is left without anything being wrong with what is declared.
 _AT_REST = frozenset({"Altered", "WrittenOnce"})
-_WAITED_FOR = frozenset({"AwaitsDefinition", "Deleting", "Ending", "NamespaceEnding"})
+_WAITED_FOR = frozenset({"AwaitsDefinition", "Deleting", "Ending", "NamespaceEnding", "Waits"})
 
 
 @dataclass(frozen=True, slots=True)

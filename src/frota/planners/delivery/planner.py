@@ -17,12 +17,12 @@ from frota.model.deliveryplan import (
     DeliveryMemory,
     DeliveryPlan,
     DeliveryPolicy,
-    Held,
     Item,
 )
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.planners.delivery.judging import Case, judge
-from frota.planners.delivery.pruning import prune
+from frota.planners.delivery.pruning import Pruned, prune
+from frota.planners.delivery.sequence import in_sequence
 from frota.planners.delivery.wanted import Wanted, covering, digest, labels_of, revision_of
 
 INCOMPLETE = "the cluster was not seen whole yet"
@@ -50,16 +50,16 @@ def plan_delivery(
     )
     work = _Work()
     work.compare(case)
-    held = work.delete(case, surplus)
-    items = tuple(work.items)
+    pruned = prune(case, surplus) if surplus else Pruned(())
+    items = in_sequence([*work.items, *pruned.items], wanted, approved=pruned.approved)
     return DeliveryPlan(
         cluster=view.cluster,
         items=items,
         batches=_batches(items, view.objects),
-        held=held,
+        held=pruned.held,
         hash=_hash(view.cluster, case, items),
         settled=work.settled,
-        again_at=work.again_at,
+        again_at=min(work.again_at, pruned.again_at),
     )
 
 
@@ -86,15 +86,6 @@ class _Work:
                 self.items.append(verdict.item)
             else:  # what time alone will change is looked at again
                 self.settled[key] = at if verdict.again_at == inf else ("", content)
-
-    def delete(self, case: Case, surplus: Mapping[ObjectKey, Object]) -> Held | None:
-        """What is in the set and not wanted any more."""
-        if not surplus:
-            return None
-        pruned = prune(case, surplus)
-        self.items += pruned.items
-        self.again_at = min(self.again_at, pruned.again_at)
-        return pruned.held
 
 
 def _batches(

@@ -22,11 +22,13 @@ _RUN_BY_CONTROLLERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """Deletions, those that are left, and what waits for an approval."""
+    """Deletions, those that are left, and what waits for an approval. ``approved``: a person
+    let them go."""
 
     items: tuple[Item, ...]
     held: Held | None = None
     again_at: float = inf
+    approved: bool = False
 
 
 def prune(case: Case, surplus: Mapping[ObjectKey, Object]) -> Pruned:
@@ -50,7 +52,8 @@ def prune(case: Case, surplus: Mapping[ObjectKey, Object]) -> Pruned:
         for key, item in going.items()
     ]
     again_at = min((one.again_at for one in said), default=inf)
-    return Pruned((*ending, *(one.item for one in said if one.item)), None, again_at)
+    items = (*ending, *(one.item for one in said if one.item))
+    return Pruned(items, None, again_at, approved=bool(reasons))
 
 
 def _leaves(item: Object) -> bool:
