@@ -54,6 +54,9 @@ def _objects(*names: str) -> tuple[Object, ...]:
     return (_labelled("Namespace", _SPACE), *maps)
 
 
+_FIRST = _objects("a")
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     require_fleet()
@@ -61,11 +64,11 @@ def cluster() -> Iterator[Cluster]:
         yield clusters[0]
 
 
-def agent_kubeconfig(cluster: Cluster, file: Path, *more: Object) -> None:
+def agent_kubeconfig(cluster: Cluster, file: Path, objects: tuple[Object, ...] = _FIRST) -> None:
     """The manifests applied, and the way in that the agent has by them."""
     admin = cluster.api()
     pod = AgentPod("acme", "east", "az://acme/frota", f"i@sha256:{'0' * 64}", "KEYS\n")
-    wanted = prepare((*_objects("a"), *more), membership("acme"))
+    wanted = prepare(objects, membership("acme"))
     sent = [stamped(item, wanted.digests[key]) for key, item in wanted.objects.items()]
     for item in agent_manifests(pod, sent):
         version, kind = item["apiVersion"], item["kind"].lower()
@@ -157,7 +160,7 @@ def test_an_agent_whose_disk_is_lost(cluster: Cluster, tmp_path: Path) -> None:
     those before the kind went."""
     api, log, store = cluster.api(), tmp_path / "log", f"file://{tmp_path}/store"
     service = made("Service", "s", spec={"ports": [{"port": 80}]})
-    agent_kubeconfig(cluster, tmp_path / "kubeconfig", service)
+    agent_kubeconfig(cluster, tmp_path / "kubeconfig", (*_objects("a"), service))
     signer, found = new_signer(tmp_path / "key"), places(store, "east")
     words = _words(tmp_path, store, signer)
     blobs, head = DirectoryBlobs(Path(found.bundles.name)), Path(found.bundles.name) / "head"
