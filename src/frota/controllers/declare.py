@@ -200,6 +200,7 @@ def forget_idle(draft: Draft) -> None:
     for vm in list(draft.vms.values()):
         if not vm.wanted and vm.operation is None and vm.state in _IDLE:
             del draft.vms[vm.name]
+            draft.wake_at(draft.now)  # a host may wait only for copies of it to be ended
             text = f"it ran nowhere{left_disk(vm, draft) if vm.epoch else ''}"
             draft.story.tell(
                 Stage.OUTCOME, vm.cause_id, f"VirtualMachine/{vm.name}", "Deleted", text
