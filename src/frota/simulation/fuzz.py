@@ -7,7 +7,6 @@ right (liveness).
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -93,8 +92,6 @@ def fuzz(
 ) -> Report:
     """Play the schedule of every seed until ``failures_most`` of them broke something."""
     report = Report()
-    gc.collect()
-    gc.freeze()  # what is loaded stays: collections need not look through it each time
     began = clock()
     for seed in seeds:
         mapping = draw(seed)
