@@ -23,7 +23,7 @@ OBJECTS = 1_000  # of each member
 FLEET = "acme"
 NAMESPACE = "language-inference"
 _EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "active-active"
-_SERVICES = 97
+SERVICES = 97
 _AT_ONCE = {"soak": "0s", "healthy": False, "approval": False}
 
 
@@ -40,7 +40,7 @@ def documents(kubeconfigs: Mapping[str, Path], environment: str = "prod") -> lis
     service = deepcopy(found["InferenceService"])
     service["spec"].pop("traffic", None)
     service["spec"].pop("byEnvironment", None)
-    services = [_named(service, service_name(number)) for number in range(_SERVICES)]
+    services = [_named(service, service_name(number)) for number in range(SERVICES)]
     team = _with_spec(found["Team"], {"quotas": [{"pods": 10_000}]})
     return [fleet, *members, team, *services]
 

@@ -44,7 +44,7 @@ def fleet_of(clusters: int) -> Fleet:
     after = tuple(_with_another_image(d) for d in before)
     label = membership(template["spec"]["fleet"])
     compiled = compile_fleet(before)
-    views = {name: _view(name, objects, label) for name, objects in compiled.items()}
+    views = {name: view_of(name, objects, label) for name, objects in compiled.items()}
     total = sum(len(objects) for objects in compiled.values())
     return Fleet(before, after, views, DeliveryPolicy(label), total)
 
@@ -63,7 +63,7 @@ def _with_another_image(document: Document) -> Document:
     return changed
 
 
-def _view(name: str, objects: Any, label: str) -> ClusterView:
+def view_of(name: str, objects: Any, label: str) -> ClusterView:
     """What a cluster shows once all of this was applied to it."""
     server = ApiServer(name, World(seed=1))
     digests = prepare(objects, label).digests
