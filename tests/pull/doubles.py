@@ -131,8 +131,8 @@ class Notes:
     kinds: frozenset[WatchedKind] = frozenset()
     left: frozenset[WatchedKind] = frozenset()
 
-    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
-        self.kinds = kinds
+    def deliver(self, bundle: Bundle, revision: str, last: Remembered) -> Progress:
+        self.kinds = last.kinds
         if not self.delivered or self.delivered[-1][0] != revision:
             self.delivered.append((revision, bundle.objects))
         return well(revision, kinds=self.left)

@@ -12,6 +12,7 @@ import pytest
 from frota.app.memberdelivery import MemberDelivery, SayingObserver
 from frota.app.members import Members
 from frota.app.twin import WorldAlarm
+from frota.compile.kubernetes.labels import APPLY, ONCE, TTL_AFTER_FINISHED
 from frota.controllers.pull import Identity, Pace, PullAgent, Surroundings
 from frota.controllers.pulledcluster import Containers
 from frota.model.clusterstatus import ConditionType
@@ -149,6 +150,27 @@ def test_a_kind_that_goes_while_the_agent_and_its_disk_are_lost(stage: Stage) ->
     stage.until(lambda: stage.hub.well and key not in stage.server.objects)
     kinds = {"ConfigMap", "Namespace"}
     stage.until(lambda: {kind.kind for kind in stage.anchor.kept.kinds} == kinds)
+
+
+def test_a_job_that_ended_does_not_run_again_when_agent_and_disk_are_lost(stage: Stage) -> None:
+    job = made("Job", "tune", spec={"template": {"spec": {}}})
+    job["apiVersion"] = "batch/v1"
+    job["metadata"]["annotations"] = {APPLY: ONCE, TTL_AFTER_FINISHED: "1"}
+    key = ObjectKey("batch", "Job", "team-a", "tune")
+    stage.start()
+    stage.hub.release([*contents("a"), job])
+    stage.until(lambda: key in stage.server.objects)
+    ended = {"type": "Complete", "status": "True", "lastTransitionTime": "1970-01-01T00:00:00Z"}
+    done = {"conditions": [ended]}
+    stage.server.update(
+        key, "kube-controller-manager", lambda item: item.update(status=done), "status"
+    )
+    stage.until(lambda: key not in stage.server.objects and stage.anchor.kept.ran)
+    stage.lose()
+    stage.start()
+    stage.hub.release([*contents("a", "b"), job])
+    stage.until(lambda: stage.has("b") and stage.hub.well)
+    assert key not in stage.server.objects
 
 
 def test_an_approval_of_something_else_deletes_nothing(stage: Stage) -> None:

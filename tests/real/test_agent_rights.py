@@ -18,7 +18,7 @@ from frota.drivers.devfleet.cluster import Cluster
 from frota.drivers.kubernetes.anchor import ConfigMapAnchor
 from frota.model.bundle import Position, Remembered
 from frota.model.delivery import WatchedKind
-from frota.model.objects import Object, key_of
+from frota.model.objects import Object, ObjectKey, key_of
 from frota.ports.clusters import ClusterAddress
 from frota.ports.member import AnchorError
 from tests.compile.fleets import ROOT, compiled
@@ -160,7 +160,8 @@ def test_its_memory_is_in_the_cluster(stage: Stage, tmp_path: Path) -> None:
     anchor = ConfigMapAnchor(address, _SPACE, "frota-agent-state")
     assert anchor.load() == Remembered()
     kinds = {WatchedKind("", "v1", "ConfigMap"), WatchedKind("apps", "v1", "Deployment")}
-    kept = Remembered(Position(1, 7), "d" * 64, frozenset(kinds))
+    job = ObjectKey("batch", "Job", "team-a", "tune.v2")
+    kept = Remembered(Position(1, 7), "d" * 64, frozenset(kinds), ((job, "e" * 32),))
     anchor.save(kept)
     anchor.save(Remembered(Position(0, 900)))
     assert anchor.load() == kept
@@ -171,7 +172,7 @@ def test_its_memory_is_in_the_cluster(stage: Stage, tmp_path: Path) -> None:
     assert anchor.load() == kept
 
     place = f"/api/v1/namespaces/{_SPACE}/configmaps/frota-agent-state"
-    for bad in ({"kinds": "all of them"}, {"order": "x"}):
+    for bad in ({"kinds": "all of them"}, {"ran": "all of them"}, {"order": "x"}):
         merge = "application/merge-patch+json"
         stage.admin.call("PATCH", place, {"data": bad}, form=merge).demand()
         with pytest.raises(AnchorError, match="somebody else wrote it"):

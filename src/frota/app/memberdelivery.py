@@ -21,8 +21,7 @@ from frota.controllers.clusterrecords import (
     approval_name,
 )
 from frota.controllers.contents import BUNDLE, PART, bundle_name, content_writes, in_parts
-from frota.model.bundle import Bundle, Progress
-from frota.model.delivery import WatchedKind
+from frota.model.bundle import Bundle, Progress, Remembered
 from frota.model.deliveryplan import PruneApproval
 from frota.model.release import ClusterStatus, Release
 from frota.planners.delivery import prepare
@@ -62,12 +61,12 @@ class MemberDelivery:
         )
         self._deliverer.turning.start()
 
-    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, last: Remembered) -> Progress:
         """See the port."""
         try:
             if revision != self._revision:
                 self._digest = revision.rpartition(" ")[2]
-                self._store.commit(list(self._writes(bundle, kinds)))
+                self._store.commit(list(self._writes(bundle, last)))
                 self._revision = revision
                 self._deliverer.turning.wake(bundle.cluster)
             entry = self._store.get(STATUS, bundle.cluster)
@@ -94,15 +93,16 @@ class MemberDelivery:
             self._store.commit([Write(PRUNE_APPROVAL, name, held, None)])
             self._deliverer.turning.wake(bundle.cluster)
 
-    def _writes(self, bundle: Bundle, kinds: frozenset[WatchedKind]) -> Iterator[Write]:
+    def _writes(self, bundle: Bundle, last: Remembered) -> Iterator[Write]:
         cluster = bundle.cluster
         entry = self._store.get(STATUS, cluster)
         status = (
             entry.value if entry is not None else ClusterStatus(cluster, bundle.fleet, 0, "", ())
         )
-        if not kinds <= status.kinds:  # this store was lost: what was delivered is looked for
-            status = replace(status, kinds=status.kinds | kinds)
-            yield Write(STATUS, cluster, status, entry.revision if entry is not None else 0)
+        ran = tuple({**dict(last.ran), **dict(status.ran)}.items())
+        fresh = replace(status, kinds=status.kinds | last.kinds, ran=ran)
+        if fresh != status:  # this store was lost
+            yield Write(STATUS, cluster, fresh, entry.revision if entry is not None else 0)
         kubeconfig = {"path": self._address.kubeconfig, "context": self._address.context}
         spec = {"fleet": bundle.fleet, "provider": "kubeconfig", "kubeconfig": kubeconfig}
         delivery = {**_DELIVERY, **bundle.terms.get("delivery", {})}
@@ -141,6 +141,7 @@ def _progress(revision: str, digest: str, status: ClusterStatus | None) -> Progr
         problems=status.problems,
         held=status.held,
         kinds=status.kinds,
+        ran=status.ran,
     )
 
 

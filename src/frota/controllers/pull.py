@@ -116,7 +116,7 @@ class PullAgent:
         if now >= self._poll_at:
             self._poll_at = now + self._polled()
         progress = self._handed_over()
-        self._forget_kinds(progress)
+        self._remember(progress)
         self._tell(progress)
         due = min(self._poll_at, self._tell_at) - self._around.clock.now()
         return max(0.0, min(due, self._pace.watch if self._followed else due))
@@ -229,16 +229,17 @@ class PullAgent:
         if self._followed is None or self._last is None:
             return None
         return self._around.reconciler.deliver(
-            self._followed.bundle, self._followed.revision, self._last.kinds
+            self._followed.bundle, self._followed.revision, self._last
         )
 
-    def _forget_kinds(self, progress: Progress | None) -> None:
-        """Remember no kinds of which nothing is left."""
+    def _remember(self, progress: Progress | None) -> None:
+        """Remember no kinds of which nothing is left, and the jobs that ended meanwhile."""
         last = self._last
-        if last is None or progress is None or not progress.kinds < last.kinds:
-            return
-        if progress.kinds:  # it was looked at
-            fresh = replace(last, kinds=progress.kinds)
+        if last is None or progress is None or not progress.kinds:
+            return  # it was not looked at yet
+        kinds = progress.kinds if progress.kinds < last.kinds else last.kinds
+        fresh = replace(last, kinds=kinds, ran=progress.ran)
+        if fresh != last:
             with suppress(AnchorError):  # it is tried again at the next step
                 self._around.anchor.save(fresh)
                 self._last = fresh
@@ -265,7 +266,7 @@ class PullAgent:
 def _followed_after(last: Remembered, envelope: Envelope, bundle: Bundle) -> Remembered:
     """What to remember once an envelope is followed: kinds of earlier bundles stay on it."""
     kinds = last.kinds | kinds_in(bundle.objects)
-    return Remembered(envelope.position, envelope.digest, kinds)
+    return Remembered(envelope.position, envelope.digest, kinds, last.ran)
 
 
 def _fetched(blobs: Blobs, envelope: Envelope) -> tuple[bytes, Bundle]:

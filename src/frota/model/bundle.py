@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from frota.model.clusterstatus import ClusterCondition, ConditionType
 from frota.model.delivery import WatchedKind
-from frota.model.objects import Object
+from frota.model.objects import Object, ObjectKey
 from frota.model.release import Drift, HeldPrune
 
 # Bounds of what is read from an object store, in bytes.
@@ -42,11 +42,13 @@ NOTHING = Position(0, 0)  # before every envelope
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What an agent must know again when its disk was lost: the last envelope that it
-    followed, and the kinds of which something may be left in the cluster."""
+    followed, the kinds of which something may be left in the cluster, and the jobs that
+    ended there and were deleted (``ClusterStatus.ran``)."""
 
     position: Position = NOTHING
     digest: str = ""
     kinds: frozenset[WatchedKind] = frozenset()
+    ran: tuple[tuple[ObjectKey, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Progress:
     """What a reconciler has made of the revision that was handed to it, as in a ClusterStatus.
     Without ``conditions`` it was not looked at yet, and ``trouble`` says why. ``held`` has
     every object and uid, or, where there are too many, no uid: it cannot be approved then.
-    ``kinds`` are those of which something may be left; they are not told."""
+    ``kinds`` and ``ran`` are for what the agent remembers; they are not told."""
 
     revision: str
     conditions: tuple[ClusterCondition, ...] = ()
@@ -132,6 +134,7 @@ class Progress:
     held: HeldPrune | None = None
     trouble: str = ""
     kinds: frozenset[WatchedKind] = frozenset()
+    ran: tuple[tuple[ObjectKey, str], ...] = ()
 
     def condition(self, kind: ConditionType) -> ClusterCondition | None:
         """One condition, by type."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from frota.model.bundle import Bundle, Progress, Remembered
-from frota.model.delivery import WatchedKind
 
 
 class AnchorError(Exception):
@@ -29,9 +28,9 @@ class Anchor(Protocol):
 class Reconciler(Protocol):
     """Makes a cluster as a bundle says, and keeps it so."""
 
-    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
+    def deliver(self, bundle: Bundle, revision: str, last: Remembered) -> Progress:
         """Hand over all that is to be there; what was delivered before and is not in the
-        bundle goes. ``kinds`` are those of which something may be left. Does not wait:
-        returns what became of this revision so far. The same revision again only asks. Never
-        raises for what the cluster does or says."""
+        bundle goes. ``last`` says what may be left of that, and which jobs do not run again.
+        Does not wait: returns what became of this revision so far. The same revision again
+        only asks. Never raises for what the cluster does or says."""
         ...

@@ -11,7 +11,6 @@ from threading import Event
 from frota.app.agent import AgentSetup, build, serve
 from frota.controllers.pull import Pace
 from frota.model.bundle import Bundle, Progress, Remembered
-from frota.model.delivery import WatchedKind
 from frota.ports.clusters import ClusterAddress
 from frota.runtime.backoff import Backoff
 
@@ -23,8 +22,8 @@ class FileCluster:
         self._file = file
         self._revision = ""
 
-    def deliver(self, bundle: Bundle, revision: str, kinds: frozenset[WatchedKind]) -> Progress:
-        del kinds
+    def deliver(self, bundle: Bundle, revision: str, last: Remembered) -> Progress:
+        del last
         if revision != self._revision:
             self._revision = revision
             names = [item["metadata"]["name"] for item in bundle.objects]

@@ -15,11 +15,16 @@ from frota.drivers.kubernetes.fault import Answered, Garbled, Silent, TooLarge, 
 from frota.drivers.kubernetes.link import Call, Link
 from frota.model.bundle import NUMBER_MOST, Position, Remembered
 from frota.model.delivery import WatchedKind
+from frota.model.objects import ObjectKey
 from frota.ports.clusters import ClusterAddress
 from frota.ports.member import AnchorError
 
 _PATCH = "application/merge-patch+json"
-_ORDER, _SEQUENCE, _DIGEST, _KINDS = "order", "sequence", "digest", "kinds"
+_ORDER, _SEQUENCE, _DIGEST, _KINDS, _RAN = "order", "sequence", "digest", "kinds", "ran"
+_JOB = re.compile(
+    r"([a-z0-9.-]{0,253})/([A-Za-z0-9]{1,63}) ([a-z0-9-]{1,63})/([a-z0-9.-]{1,253}) (\S{1,128})",
+    re.ASCII,
+)
 _KIND = re.compile(r"([a-z0-9.-]{0,253})/([a-z0-9]{1,63}) ([A-Za-z0-9]{1,63})", re.ASCII)
 
 
@@ -50,6 +55,9 @@ class ConfigMapAnchor:
                 _SEQUENCE: str(fresh.position.sequence),
                 _DIGEST: fresh.digest,
                 _KINDS: "\n".join(f"{k.group}/{k.version} {k.kind}" for k in sorted(fresh.kinds)),
+                _RAN: "\n".join(
+                    f"{k.group}/{k.kind} {k.namespace}/{k.name} {made}" for k, made in fresh.ran
+                ),
             },
         }
         self._asked(json.dumps(patch).encode())
@@ -63,15 +71,20 @@ class ConfigMapAnchor:
         numbers = [int(w) for w in words if isinstance(w, str) and w.isdecimal() and len(w) < 17]
         lines = str(texts.get(_KINDS, "")).splitlines()
         kinds = [match for line in lines if (match := _KIND.fullmatch(line))]
-        if len(numbers) != 2 or max(numbers) > NUMBER_MOST or len(kinds) != len(lines):
+        rows = str(texts.get(_RAN, "")).splitlines()
+        jobs = [match.groups() for row in rows if (match := _JOB.fullmatch(row))]
+        sound = len(kinds) == len(lines) and len(jobs) == len(rows)
+        if len(numbers) != 2 or max(numbers) > NUMBER_MOST or not sound:
             raise AnchorError(
                 f"{self._place}: expected data with the numbers {_ORDER} and {_SEQUENCE}, and "
-                f"{_KINDS}; somebody else wrote it. Put back what the control plane last published"
+                f"{_KINDS} and {_RAN} of its own form; somebody else wrote it. Put back what the "
+                "control plane last published"
             )
         return Remembered(
             Position(*numbers),
             str(texts.get(_DIGEST, "")),
             frozenset(WatchedKind(*match.groups()) for match in kinds),
+            tuple((ObjectKey(*key), made) for *key, made in jobs),
         )
 
     def _asked(self, patch: bytes | None) -> dict[str, Any]:
