@@ -8,7 +8,7 @@ seen, and sending it again changes nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -39,7 +39,7 @@ from frota.planners.delivery import (
 )
 from frota.planners.delivery.conditions import Standing, cluster_conditions
 from frota.planners.delivery.runs import TIME_OVER
-from frota.planners.delivery.wanted import annotations_of, labels_of
+from frota.planners.delivery.wanted import annotations_of, labels_of, revision_of
 from frota.ports.clock import Clock
 from frota.ports.clusters import Clusters
 from frota.ports.store import Conflict, Store, Write
@@ -54,10 +54,20 @@ _JITTER = 0.2  # of the time between full comparisons, so that clusters do not k
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A delivery under way, with the plan that it is of."""
+    """A delivery under way, with the plan that it is of. ``sent``: the digest of what is sent,
+    empty for a deletion, and the version that the object had before."""
 
     plan: DeliveryPlan
-    keys: frozenset[ObjectKey]
+    sent: Mapping[ObjectKey, tuple[str, str]]
+
+    def holds(self, key: ObjectKey, view: ClusterView) -> bool:
+        """Whether a change of an object is still to be made, as far as is seen."""
+        if key not in self.sent:
+            return False
+        digest, before = self.sent[key]
+        live = view.objects.get(key)
+        made = live is not None and annotations_of(live).get(APPLIED) == digest
+        return live is None or not made or revision_of(live) == before
 
 
 class ClusterController:
@@ -115,7 +125,7 @@ class ClusterController:
         plan = self._plan(wish, wanted, view, now) if not fresh else self._looking()
         first_told = any(item.reason == TIME_OVER for item in plan.items)
         if not first_told:
-            self._deliver(wish, plan, now)
+            self._deliver(wish, plan, view, now)
         self._story.found(story, plan)
         left = self._left(wish, plan, view)
         status = self._status(wish, wanted, plan, view, left, now)
@@ -123,7 +133,7 @@ class ClusterController:
         if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
         if first_told:
-            self._deliver(wish, plan, now)
+            self._deliver(wish, plan, view, now)
         for outcome in ended:
             self._clusters.settle(outcome.delivery)
         return Result(min(self._again_at(wish, view, plan, now), now + wish.compare))
@@ -165,25 +175,24 @@ class ClusterController:
         soon = self._clock.now() + _LOOK_S
         return DeliveryPlan(self._cluster, waits="its objects are being listed", again_at=soon)
 
-    def _deliver(self, wish: Wish, plan: DeliveryPlan, now: float) -> None:
+    def _deliver(self, wish: Wish, plan: DeliveryPlan, view: ClusterView, now: float) -> None:
         """Tell what is to be sent, then order it; how things stand is worked out meanwhile."""
-        delivery = self._delivery(plan)
+        delivery = self._delivery(plan, view)
         if delivery is not None:
             story = Story(wish.fleet, now)
             self._story.sends(story, plan, delivery)
             self._store.commit((), story.lines)
-            keys = frozenset(change.key for batch in delivery.batches for change in batch)
-            self._flights[delivery.id] = _Flight(plan, keys)
+            self._flights[delivery.id] = _Flight(plan, _sent(delivery, view))
             self._clusters.order(delivery)
 
-    def _delivery(self, plan: DeliveryPlan) -> Delivery | None:
+    def _delivery(self, plan: DeliveryPlan, view: ClusterView) -> Delivery | None:
         """What of a plan is not on its way already: a fresh change does not wait for a
-        backlog."""
-        flying = frozenset[ObjectKey]().union(*(flight.keys for flight in self._flights.values()))
+        backlog, not even for one that its object was part of."""
+        flights = list(self._flights.values())
         batches = tuple(
             fresh
             for batch in plan.batches
-            if (fresh := tuple(change for change in batch if change.key not in flying))
+            if (fresh := tuple(c for c in batch if not any(f.holds(c.key, view) for f in flights)))
         )
         if not batches:
             return None
@@ -284,6 +293,15 @@ class ClusterController:
 def kinds_of(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
     """Kinds to be watched: those wanted, and those of which something may be left."""
     return kinds_in(objects) | (status.kinds if status is not None else frozenset())
+
+
+def _sent(delivery: Delivery, view: ClusterView) -> dict[ObjectKey, tuple[str, str]]:
+    found = {}
+    for change in (change for batch in delivery.batches for change in batch):
+        live = view.objects.get(change.key)
+        digest = annotations_of(change.desired).get(APPLIED, "") if change.desired else ""
+        found[change.key] = (digest, revision_of(live) if live is not None else "")
+    return found
 
 
 def _ran(
