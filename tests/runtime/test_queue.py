@@ -186,6 +186,27 @@ TestQueueModel = QueueModel.TestCase
 TestQueueModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_what_is_to_be_done_at_once_waits_for_no_rest(queue: WorkQueue, meanwhile: bool) -> None:
+    queue.add("a", 1.0)
+    assert queue.pop_due(1.0) == "a"
+    queue.add("a", 1.0)
+    if meanwhile:
+        queue.add("a", 1.5, at_once=True)
+    queue.done("a", rests_until=5.0)
+    if not meanwhile:
+        queue.add("a", 1.5, at_once=True)
+    assert queue.next_due() is not None
+    assert queue.pop_due(1.5) == "a"
+    queue.add("a", 2.0)
+    queue.done("a", rests_until=6.0)
+    assert queue.next_due() == 6.0, "only once"
+    queue.pop_due(6.0)
+    until = queue.failed("a", 6.0)
+    queue.add("a", 6.0, at_once=True)
+    assert queue.next_due() == until, "a failure is waited for all the same"
+
+
 def test_a_key_rests_whatever_asks_for_it(queue: WorkQueue) -> None:
     queue.add("a", 1.0)
     assert queue.pop_due(1.0) == "a"

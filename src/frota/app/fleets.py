@@ -113,7 +113,7 @@ class Fleets:
             fleets.update(entry.name for entry in self._store.list(FLEET))
         for fleet in sorted(fleets):
             self._start()
-            self._turning.wake(fleet)
+            self._turning.wake(fleet, at_once=declared)
         for cluster in sorted(clusters):
             self._wake(cluster)
 
@@ -137,18 +137,18 @@ class Fleets:
         if entry is None:
             for turning in self.turnings():
                 if turning is not self._turning:
-                    turning.wake(cluster)  # whoever had it lets go of it
+                    turning.wake(cluster, at_once=True)  # whoever had it lets go of it
             return
         spec = entry.value["spec"]
         if not spec.get("fleet"):
             return
         if spec.get("delivery") == "pull":
-            self._publishing().turning.wake(cluster)
+            self._publishing().turning.wake(cluster, at_once=True)
             return
         driver = KUBERNETES if spec.get("kubeconfig") else spec["provider"]
         found = self._deliverers.get(driver) or self._deliverer(driver)
         if found is not None:
-            found.turning.wake(cluster)
+            found.turning.wake(cluster, at_once=True)
 
     def _publishing(self) -> Publisher:
         """The publisher, started. Raises MissingDriver where what it needs is not installed."""

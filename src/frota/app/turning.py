@@ -25,9 +25,10 @@ class Turning:
         """Begin."""
         self._thread.start()
 
-    def wake(self, key: str) -> None:
-        """Look at a key soon: something that it rests on was written."""
-        self._loop.wake(key)
+    def wake(self, key: str, *, at_once: bool = False) -> None:
+        """Look at a key soon: something that it stands on was written. ``at_once``: by a
+        person, or for the sake of what a person wrote."""
+        self._loop.wake(key, at_once=at_once)
 
     def stop(self) -> None:
         """Ask it to end after the pass that is under way."""

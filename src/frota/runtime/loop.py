@@ -32,13 +32,14 @@ class Loop:
         self._stall_s = stall_s
         self._pause_s = pause_s
         self._lock = Lock()
-        self._inbox: set[str] = set()
+        self._inbox: dict[str, bool] = {}
         self._stopping = False
 
-    def wake(self, key: str) -> None:
-        """Make a key due soon. From any thread; never blocks for long."""
+    def wake(self, key: str, *, at_once: bool = False) -> None:
+        """Make a key due soon, ``at_once`` even while it rests. From any thread; never blocks
+        for long."""
         with self._lock:
-            self._inbox.add(key)
+            self._inbox[key] = at_once or self._inbox.get(key, False)
         self._alarm.ring()
 
     def stop(self) -> None:
@@ -62,10 +63,10 @@ class Loop:
 
     def _take_in(self, now: float) -> None:
         with self._lock:
-            keys, self._inbox = self._inbox, set()
-        for key in sorted(keys):
+            keys, self._inbox = self._inbox, {}
+        for key, at_once in sorted(keys.items()):
             try:
-                self._worker.queue.add(key, now + self._pause_s)
+                self._worker.queue.add(key, now + self._pause_s, at_once=at_once)
             except QueueFull as error:
                 self._worker.tell_failed(key, error, now)
 

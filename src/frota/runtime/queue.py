@@ -21,13 +21,16 @@ class QueueFull(Exception):
 
 @dataclass(slots=True)
 class _Key:
-    """``due`` None: nothing asked. ``earliest``: no run before this (backoff)."""
+    """``due`` None: nothing asked. ``earliest``: no run before this (backoff); ``rests``: none
+    before this either, but for what is to be done ``at_once``."""
 
     due: float | None = None
     ticket: int = 0  # of the heap item that counts; others of this key are stale
     running: bool = False
     failures: int = 0
     earliest: float = float("-inf")
+    rests: float = float("-inf")
+    at_once: bool = False
 
 
 class WorkQueue:
@@ -50,9 +53,10 @@ class WorkQueue:
         """The number of keys that wait for their time."""
         return self._waiting
 
-    def add(self, key: str, at: float) -> None:
-        """Make a key due at a time, or sooner if it already is. While the key fails, no
-        request shortens its backoff. Raises QueueFull for one key too many."""
+    def add(self, key: str, at: float, *, at_once: bool = False) -> None:
+        """Make a key due at a time, or sooner if it already is; ``at_once`` even while it
+        rests. While the key fails, no request shortens its backoff. Raises QueueFull for one
+        key too many."""
         item = self._keys.get(key)
         if item is None:
             if len(self._keys) >= self._limit:
@@ -60,7 +64,8 @@ class WorkQueue:
                     f"no room for {key}: the queue was made for {self._limit} keys; raise its limit"
                 )
             item = self._keys[key] = _Key()
-        at = max(at, item.earliest)
+        item.at_once |= at_once
+        at = max(at, self._earliest(item, at_once=at_once))
         if item.due is not None and item.due <= at:
             return
         if not item.running:
@@ -75,7 +80,7 @@ class WorkQueue:
             return None
         _, _, key = heapq.heappop(self._heap)
         item = self._keys[key]
-        item.due, item.ticket, item.running = None, 0, True
+        item.due, item.ticket, item.running, item.at_once = None, 0, True, False
         self._waiting -= 1
         return key
 
@@ -88,9 +93,10 @@ class WorkQueue:
         self, key: str, again_at: float | None = None, *, rests_until: float = float("-inf")
     ) -> None:
         """Give a key back after success; it is due again at ``again_at`` or at what was
-        asked meanwhile, whichever is sooner, but never before ``rests_until``."""
+        asked meanwhile, whichever is sooner, but not before ``rests_until``: only what was
+        asked ``at_once`` does not wait for that."""
         item = self._give_back(key)
-        item.failures, item.earliest = 0, rests_until
+        item.failures, item.earliest, item.rests = 0, float("-inf"), rests_until
         self._requeue(key, item, again_at)
 
     def failed(self, key: str, now: float) -> float:
@@ -107,6 +113,10 @@ class WorkQueue:
         item = self._keys.get(key)
         return 0 if item is None else item.failures
 
+    @staticmethod
+    def _earliest(item: _Key, *, at_once: bool) -> float:
+        return item.earliest if at_once else max(item.earliest, item.rests)
+
     def _give_back(self, key: str) -> _Key:
         item = self._keys.get(key)
         if item is None or not item.running:
@@ -119,7 +129,7 @@ class WorkQueue:
         if not times:
             del self._keys[key]
             return
-        item.due = max(min(times), item.earliest)
+        item.due = max(min(times), self._earliest(item, at_once=item.at_once))
         self._waiting += 1
         self._push(key, item, item.due)
 
