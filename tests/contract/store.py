@@ -76,6 +76,22 @@ class StoreContract:
         assert [entry.name for entry in store.list("Host")] == ["a", "c", "d"]
         assert store.list("Host")[0].value == host("a", HostState.DOWN)
 
+    def test_several_kinds_are_listed_as_of_one_moment(self, store: Store) -> None:
+        store.commit([put("b"), put("a"), Write("HostGroup", "g", {"spec": {"n": 0}}, None)])
+        assert [e.name for e in store.list("HostGroup", "Host")] == ["g", "a", "b"]
+
+        def write() -> None:
+            for number in range(1, 200):
+                state = {"spec": {"n": number}}
+                store.commit([Write(kind, "n", state, None) for kind in ("HostGroup", "Cluster")])
+
+        writer = Thread(target=write)
+        writer.start()
+        while writer.is_alive():
+            found = [e.value for e in store.list("HostGroup", "Cluster") if e.name == "n"]
+            assert found[:1] == found[1:]
+        writer.join()
+
     def test_revisions_grow_and_are_shared_in_a_commit(self, store: Store) -> None:
         first = store.commit([put("a"), put("b")])
         second = store.commit([put("b")])

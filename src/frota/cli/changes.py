@@ -54,7 +54,7 @@ class Change:
 
 def stored_documents(store: Store) -> list[Mapping[str, Any]]:
     """All documents that people wrote."""
-    return [entry.value for kind in DECLARED for entry in store.list(kind)]
+    return [entry.value for entry in store.list(*DECLARED)]
 
 
 def changes(resources: Sequence[Resource], store: Store) -> tuple[Change, ...]:

@@ -78,7 +78,7 @@ def _joined(document: dict[str, Any], host: dict[str, Any], args: Namespace) -> 
 
 def _checked(document: dict[str, Any], store: SqliteStore, host: str) -> dict[str, Any]:
     """The group in its normal form, or Failure with all that is wrong."""
-    known = [entry.value for kind in (GROUP, CLUSTER) for entry in store.list(kind)]
+    known = [entry.value for entry in store.list(GROUP, CLUSTER)]
     loaded = load([("host add", json.dumps(document))], known)
     if loaded.problems:
         lines = "\n".join(f"  {p.path}: {p.message}" for p in loaded.problems)

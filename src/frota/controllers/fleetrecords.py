@@ -48,7 +48,7 @@ class FleetRecords:
 
     def documents(self) -> list[Entry]:
         """Everything that is declared, of all fleets: rules hold over all of it."""
-        return [entry for kind in DECLARED for entry in self._store.list(kind)]
+        return list(self._store.list(*DECLARED))
 
     def rollout(self) -> Entry | None:
         """The record of the last rollout."""

@@ -60,8 +60,9 @@ class Store(Protocol):
         """The entry, or None."""
         ...
 
-    def list(self, kind: str) -> Sequence[Entry]:
-        """All entries of one kind, by name."""
+    def list(self, *kinds: str) -> Sequence[Entry]:
+        """All entries of these kinds, by kind as named and then by name, as they stood at one
+        moment: never some from before a commit and some from after it."""
         ...
 
     def commit(self, writes: Sequence[Write], decisions: Sequence[Decision] = ()) -> int:

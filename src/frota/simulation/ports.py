@@ -48,7 +48,7 @@ class WatchedStore:
         self._checker = checker
         self._fuse = fuse
         self.get: Callable[[str, str], Entry | None] = store.get
-        self.list: Callable[[str], Sequence[Entry]] = store.list
+        self.list = store.list
         self.changes = store.changes
         self.journal = store.journal
         self.close = store.close

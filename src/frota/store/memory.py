@@ -42,11 +42,11 @@ class MemoryStore:
             self._open()
             return self._shelf.get(kind, name)
 
-    def list(self, kind: str) -> Sequence[Entry]:
+    def list(self, *kinds: str) -> Sequence[Entry]:
         """See ``ports.store.Store``."""
         with self._lock:
             self._open()
-            return self._shelf.list(kind)
+            return [entry for kind in kinds for entry in self._shelf.list(kind)]
 
     def commit(self, writes: Sequence[Write], decisions: Sequence[Decision] = ()) -> int:
         """See ``ports.store.Store``."""

@@ -35,6 +35,7 @@ from frota.store.shelf import Shelf
 
 _BUSY_S = 10.0  # a commit takes milliseconds; a process that takes longer is stuck
 _LOG_BYTES_MAX = 16 * 1024 * 1024
+_LOOKS_MOST = 10  # for a list: each but the second begins anew after others forgot old entries
 _JOURNAL = "SELECT at, grp, cause_id, stage, subject, reason, message, rejected FROM journal"
 
 
@@ -88,15 +89,17 @@ class SqliteStore:
                 return None
             return Entry(kind, name, codec.decode(kind, name, row[0]), row[1])
 
-    def list(self, kind: str) -> Sequence[Entry]:
+    def list(self, *kinds: str) -> Sequence[Entry]:
         """See ``ports.store.Store``."""
         with self._use():
-            self._catch_up()
-            if kind not in self._listed:
-                for name, value, revision in self._rows(kind):
-                    self._shelf.put(Entry(kind, name, codec.decode(kind, name, value), revision))
-                self._listed.add(kind)
-            return self._shelf.list(kind)
+            for _ in range(_LOOKS_MOST):
+                self._catch_up()
+                missing = [kind for kind in kinds if kind not in self._listed]
+                if not missing:
+                    return [entry for kind in kinds for entry in self._shelf.list(kind)]
+                for kind in missing:  # they are newer than the others, so look once more
+                    self._read_in(kind)
+            raise StoreError(f"{self.path}: it is written faster than it can be read")
 
     def raw(self, kind: str) -> Sequence[Entry]:
         """As ``list``, with every value as the JSON mapping that is stored: for showing."""
@@ -251,6 +254,12 @@ class SqliteStore:
                 self._take_in(kind, name, value, written)
         # Rows may already be newer than ``revision``; they are then read once more.
         self._revision, self._compacted, self._seen = revision, compacted, seen
+
+    def _read_in(self, kind: str) -> None:
+        """Take in all entries of a kind."""
+        for name, value, revision in self._rows(kind):
+            self._shelf.put(Entry(kind, name, codec.decode(kind, name, value), revision))
+        self._listed.add(kind)
 
     def _take_in(self, kind: str, name: str, text: str | None, revision: int) -> None:
         if kind not in self._listed:

@@ -74,8 +74,8 @@ class Stage:
     def apply(self, documents: list[dict[str, Any]]) -> None:
         loaded = load([("test.yaml", yaml.safe_dump_all(documents))])
         assert not loaded.problems, loaded.problems
-        for item in loaded.resources:
-            self.app.store.commit([Write(item.kind, item.name, item.document, None)])
+        writes = [Write(item.kind, item.name, item.document, None) for item in loaded.resources]
+        self.app.store.commit(writes)
 
     def rollout(self) -> Rollout | None:
         entry = self.app.store.get(ROLLOUT, "acme")
