@@ -183,12 +183,33 @@ class OrderRules:
         back = book.gain(spread, operation.dst, operation.src)
         forth = tuple(-change for change in back)
         goes_home = book.policy.rebalance is RebalanceMode.HOME and operation.dst == vm.home
-        if forth > (0,) * len(forth) and not transit and not goes_home:
+        worse = forth > (0,) * len(forth) and self._less_even(operation, spread)
+        if worse and not transit and not goes_home:
             text = (
                 f"the move of {vm.name} from {operation.src} to {operation.dst} makes"
                 f" {spread.name} less even (sums of squares change by {forth})"
             )
             self._findings.broken("I6", text)
+
+    def _less_even(self, operation: Operation, spread: AvailabilitySet) -> bool:
+        """Whether the moves of a set that began with this one leave it less even than they
+        found it. Each may be neutral where it stands in their order, and no other order."""
+        book = self._book
+        together = [
+            vm.operation
+            for vm in book.members(spread.name)
+            if vm.operation is not None
+            and vm.operation.voluntary
+            and vm.operation.since == operation.since
+        ]
+        seats = book.seats_before(together, spread)
+        total = (0,) * len(spread.levels)
+        for move in together:
+            change = book.gain(spread, move.src, move.dst, seats)
+            total = tuple(map(sum, zip(total, change, strict=True)))
+            seats[move.src] = seats.get(move.src, 0) - 1
+            seats[move.dst] = seats.get(move.dst, 0) + 1
+        return total > (0,) * len(total)
 
     def _own_domains(self, operation: Operation, vm: Vm, spread: AvailabilitySet) -> None:
         if spread.adopt_new_domains or not spread.generations:
