@@ -4,16 +4,20 @@ on running."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench import declared, members
+from bench.clock import Limits
 from bench.control import Control, control
 from bench.declared import OBJECTS
+from bench.figures import Figure
+from bench.sightings import percentile
 from frota.drivers.devfleet.cluster import Cluster
 
 _REST_S = 5.0
+_TIMES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,28 @@ def steady() -> Iterator[Steady]:
         frota.wait_synced(len(clusters), OBJECTS)
         time.sleep(_REST_S)
         yield Steady(clusters, frota)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What is timed again and again on a fleet at rest. ``bar`` is of P99 in seconds,
+    ``peer_s`` what the peer took, by share."""
+
+    what: str
+    bar: float
+    peer: str
+    peer_s: Mapping[float, float]
+
+    def figures(
+        self, limits: Limits, measure: Callable[[Steady, int], list[float]]
+    ) -> Iterator[Figure]:
+        """Median and P99 of what ``measure`` timed, asked for so many times."""
+        if members.absent():
+            yield Figure(members.absent(), None, "s")
+            return
+        with steady() as fleet:
+            times = max(5, round(_TIMES * min(1.0, limits.seconds / 60)))
+            found = measure(fleet, times)
+        for share, bar in ((0.5, None), (0.99, self.bar)):
+            yield Figure(f"{self.what}, P{share * 100:.0f} of {times}", percentile(found, share),
+                         "s", bar, peer=self.peer, peer_value=self.peer_s[share])  # fmt: skip

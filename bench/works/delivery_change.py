@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from bench import declared, members
+from bench import declared
 from bench.clock import Limits
 from bench.declared import Document
 from bench.figures import Figure
-from bench.sightings import Seen, percentile, watched
-from bench.steady import Steady, steady
+from bench.sightings import Seen, watched
+from bench.steady import Latency, Steady
 
 BAR_S = 0.050
 # Karmada f8fdd02d, idle, limits raised, an update: median and P99, measured 2026-11-21 on a
@@ -20,7 +20,6 @@ BAR_S = 0.050
 KARMADA = "Karmada f8fdd02d, update, limits raised (measured 2026-11-21)"
 KARMADA_S = {0.5: 0.099, 0.99: 0.130}
 _PATH = f"/apis/apps/v1/namespaces/{declared.NAMESPACE}/deployments"
-_TIMES = 100
 _PAUSE_S = 0.3
 _LATEST_S = 20.0
 
@@ -30,16 +29,7 @@ def figures(limits: Limits) -> Iterator[Figure]:
     ``frota up`` works on, by the commit that ``frota apply`` ends with (its own start and the
     check of the files, some 0.7 s, are left out). Until watches of the bench's own show the
     Deployment with it on all three. 3,000 objects, nothing else goes on."""
-    if members.absent():
-        yield Figure(members.absent(), None, "s")
-        return
-    with steady() as fleet:
-        times = max(5, round(_TIMES * min(1.0, limits.seconds / 60)))
-        found = _changes(fleet, times)
-    for share, bar in ((0.5, None), (0.99, BAR_S)):
-        yield Figure(f"change to last of 3, P{share * 100:.0f} of {times}",
-                     percentile(found, share), "s", bar, peer=KARMADA,
-                     peer_value=KARMADA_S[share])  # fmt: skip
+    yield from Latency("change to last of 3", BAR_S, KARMADA, KARMADA_S).figures(limits, _changes)
 
 
 def _changes(fleet: Steady, times: int) -> list[float]:

@@ -6,18 +6,17 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from bench import declared, members
+from bench import declared
 from bench.clock import Limits
 from bench.figures import Figure
-from bench.sightings import Seen, percentile, watched
-from bench.steady import Steady, steady
+from bench.sightings import Seen, watched
+from bench.steady import Latency, Steady
 
 BAR_S = 0.020
 # The better and the worse end of several runs.
 KARMADA = "Karmada f8fdd02d: median 7-18 ms, P99 20-112 ms (measured 2026-11-21)"
 KARMADA_S = {0.5: 0.018, 0.99: 0.112}
 _PATH = f"/api/v1/namespaces/{declared.NAMESPACE}/services"
-_TIMES = 100
 _PAUSE_S = 0.25
 _LATEST_S = 20.0
 _MERGE = "application/merge-patch+json"
@@ -27,16 +26,9 @@ def figures(limits: Limits) -> Iterator[Figure]:
     """Somebody changes the selector of one Service after another, on one member after another,
     with 3,000 objects known. Both moments are those at which the same watch of the bench shows
     the object: as it was changed, and as it was put right."""
-    if members.absent():
-        yield Figure(members.absent(), None, "s")
-        return
-    with steady() as fleet:
-        times = max(5, round(_TIMES * min(1.0, limits.seconds / 60)))
-        found = _drifts(fleet, times)
-    for share, bar in ((0.5, None), (0.99, BAR_S)):
-        yield Figure(f"drift seen to put right, P{share * 100:.0f} of {times}",
-                     percentile(found, share), "s", bar, peer=KARMADA,
-                     peer_value=KARMADA_S[share])  # fmt: skip
+    yield from Latency("drift seen to put right", BAR_S, KARMADA, KARMADA_S).figures(
+        limits, _drifts
+    )
 
 
 def _drifts(fleet: Steady, times: int) -> list[float]:

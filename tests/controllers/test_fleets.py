@@ -28,7 +28,7 @@ from frota.controllers.fleet import FleetController
 from frota.model.clusterstatus import ConditionType
 from frota.model.decision import Stage as DecisionStage
 from frota.model.objects import ObjectKey
-from frota.model.release import ClusterStatus
+from frota.model.release import ClusterStatus, HeldPrune
 from frota.model.rollout import Intent, Phase, Progress, Rollout
 from frota.ports.store import Write
 from frota.resources.documents import load
@@ -346,7 +346,8 @@ def test_an_abort_writes_nothing_more_and_says_what_was_left_part_way(stage: Sta
     assert "LeftPartWay" in stage.reasons()
 
 
-def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
+def held_back(stage: Stage) -> HeldPrune:
+    """A service is not declared any more; its objects in dev are held."""
     stage.until(Phase.COMPLETED)
     entry = stage.store.get("InferenceService", "chat")
     assert entry is not None
@@ -354,6 +355,11 @@ def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
     stage.step(30)
     held = stage.status("dev").held
     assert held is not None
+    return held
+
+
+def test_many_deletions_wait_and_go_on_with_an_approval(stage: Stage) -> None:
+    held = held_back(stage)
     assert stage.has("dev", CHAT)
     assert "PruneHeld" in stage.reasons()
     stage.store.commit([Write(PRUNE_APPROVAL, f"dev/{held.approval.plan}", held.approval, None)])
@@ -368,10 +374,7 @@ def test_kinds_are_watched_until_nothing_is_left_of_them(stage: Stage) -> None:
     assert "Deployment" in {kind.kind for kind in stage.status("dev").kinds}
     entry = stage.store.get("InferenceService", "chat")
     assert entry is not None
-    stage.store.commit([Write("InferenceService", "chat", None, entry.revision)])
-    stage.step(30)
-    held = stage.status("dev").held
-    assert held is not None
+    held = held_back(stage)
     assert "Deployment" in {kind.kind for kind in stage.status("dev").kinds}
     stage.store.commit([Write(PRUNE_APPROVAL, f"dev/{held.approval.plan}", held.approval, None)])
     stage.step(30)

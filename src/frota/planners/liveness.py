@@ -91,7 +91,7 @@ def settle(
     for vm in _not_at_ease(snapshot, views):
         operation = vm.operation
         if operation is None:
-            new = _resting(vm, snapshot, views)
+            new = _resting(vm, scene)
         else:
             end = ends.get(operation.id)
             new = _operating(vm, operation, end, scene)
@@ -104,7 +104,7 @@ def settle(
                 else:
                     again_at = min(again_at, deadline)
             if new is not None and new.operation is None and _troubled(new, snapshot):
-                new = _resting(new, snapshot, views)
+                new = _resting(new, scene)
         if new is None:
             gone.append(vm.name)
             continue
@@ -192,13 +192,13 @@ class _Scene:
         return copy is None or copy.state is CopyState.STOPPED
 
 
-def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | None:
+def _resting(vm: Vm, scene: _Scene) -> Vm | None:
     """A VM with no operation under way."""
     if vm.state in _WAITING:
-        return _adopted_late(vm, snapshot, views)
+        return _adopted_late(vm, scene)
     if vm.state is VmState.STOPPED or vm.state is VmState.PENDING:
         return vm
-    host = snapshot.hosts.get(vm.host)
+    host = scene.snapshot.hosts.get(vm.host)
     if host is None or host.state in _DEAD:
         if not vm.wanted:
             return None
@@ -207,7 +207,7 @@ def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | 
         if vm.state is VmState.UNMONITORED:
             return vm
         return replace(vm, state=VmState.UNMONITORED, reason=f"host {vm.host} is silent")
-    view = views.get(vm.host)
+    view = scene.views.get(vm.host)
     if view is None or not view.beating or view.incarnation != host.incarnation:
         return vm
     copy = view.copies.get(vm.name)
@@ -215,16 +215,15 @@ def _resting(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm | 
         if vm.state is VmState.RUNNING:
             return vm
         return replace(vm, state=VmState.RUNNING, missed_at=None, transit="", reason="")
-    return _vanished(vm, _Scene(snapshot, views))
+    return _vanished(vm, scene)
 
 
-def _adopted_late(vm: Vm, snapshot: Snapshot, views: Mapping[str, HostView]) -> Vm:
+def _adopted_late(vm: Vm, scene: _Scene) -> Vm:
     """A VM given up for lost that turns out to run still, not yet started elsewhere: on its
     host, or where its last move went."""
-    scene = _Scene(snapshot, views)
     for name in (vm.host, vm.transit):
         there = bool(name) and not scene.dead(name) and scene.runs(vm, name)
-        if there and views[name].copies[vm.name].epoch == vm.epoch:
+        if there and scene.views[name].copies[vm.name].epoch == vm.epoch:
             found = replace(vm, state=VmState.RUNNING, host=name, transit="")
             return replace(found, reason="found running after all")
     return vm
