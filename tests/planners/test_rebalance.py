@@ -17,7 +17,7 @@ from frota.model.vm import Mobility, Vm
 from frota.planners.placement.evenly import Grounds
 from frota.planners.placement.ledger import Ledger
 from frota.planners.placement.rebalance import plan_rebalance
-from tests.planners.builders import GIB, SMALL, group, host, members, pool, vm
+from tests.planners.builders import GIB, SMALL, control_plane, group, host, members, pool, vm
 
 BIG = Size(16 * GIB, 2)
 
@@ -53,6 +53,18 @@ def test_members_go_home_where_that_serves_evenness() -> None:
     away[1] = replace(away[1], home="c")
     plan = planned(group(map(host, "abc"), [pool("w")], [*away, vm("w-4", "w", "a", order=4)]))
     assert [(step.vm, step.dst) for step in plan.steps] == [("w-2", "c")]
+
+
+def test_a_set_kept_from_losing_for_another_still_moves_for_its_own_good() -> None:
+    """Racks would be more even in sum if the control plane left a full rack to the pool; it
+    stays there, and its other members part all the same."""
+    hosts = [host("a", rack="r2", memory_gib=8), *(host(name, rack="r1") for name in "cd")]
+    levels = (Level.RACK, Level.HOST)
+    sets = [control_plane(levels=levels), pool("w", levels=levels)]
+    snapshot = group(hosts, sets, [*members("cp", "acc"), *members("w", "accccc")])
+    done = after(snapshot, planned(snapshot))
+    assert held(done, "cp") == {"a": 1, "c": 1, "d": 1}
+    assert held(done, "w") == {"a": 1, "c": 3, "d": 2}
 
 
 def test_members_that_cannot_move_are_worked_around() -> None:
