@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from frota.app import real, twin
-from frota.app.engine import Engine
 from frota.app.fleets import Fleets
 from frota.app.outfit import Outfitter
 from frota.app.signing import Signing
@@ -28,6 +27,9 @@ from frota.store.bell import bell_of
 from frota.store.guard import Guard, Guarded
 from frota.store.sqlite import SqliteStore, stored_time
 from frota.twin import Site
+
+if TYPE_CHECKING:
+    from frota.app.engine import Engine
 
 POLL_S = 0.25  # how soon what was written is seen where nobody rang
 _ASK_AGAIN_S = 0.1
@@ -225,6 +227,9 @@ class Application:
     def _engine(self, provider: str) -> Engine:
         engine = self._engines.get(provider)
         if engine is None:
+            # Placement solves with OR-tools and numpy: 33 MiB that only host groups need.
+            from frota.app.engine import Engine
+
             outfitter = self._outfitter(provider)
             leases = Leases(self.store, outfitter.clock, self._holder, alone=True)
             teller = Teller(self._tell, outfitter.clock)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 
 _CLOSE_S = 3.0
 _LAST_TURNS = 5  # of the loop, in which connections that were dropped close their sockets
+# asyncio holds a buffer for each TLS connection, as long as that lives: 256 KiB if it is not told
+# otherwise, of which the watches of one cluster would take 9 MiB. A TLS record has 16 KiB.
+SSLProtocol.max_size = 32 * 1024
 
 
 class EventLoop:
