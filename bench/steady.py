@@ -55,15 +55,24 @@ class Latency:
     peer_s: Mapping[float, float]
 
     def figures(
-        self, limits: Limits, measure: Callable[[Steady, int], list[float]]
+        self,
+        limits: Limits,
+        measure: Callable[[Steady, int], list[float]],
+        least: Callable[[Steady, int], list[float]] | None = None,
+        name: str = "",
     ) -> Iterator[Figure]:
-        """Median and P99 of what ``measure`` timed, asked for so many times."""
+        """Median and P99 of what ``measure`` timed, asked for so many times. ``least``, called
+        ``name``, times the least that anybody can do, on the same fleet afterwards."""
         if members.absent():
             yield Figure(members.absent(), None, "s")
             return
         with steady() as fleet:
             times = max(5, round(_TIMES * min(1.0, limits.seconds / 60)))
             found = measure(fleet, times)
+            bare = least(fleet, times) if least is not None else []
         for share, bar in ((0.5, None), (0.99, self.bar)):
-            yield Figure(f"{self.what}, P{share * 100:.0f} of {times}", percentile(found, share),
-                         "s", bar, peer=self.peer, peer_value=self.peer_s[share])  # fmt: skip
+            what = f"{self.what}, P{share * 100:.0f} of {times}"
+            value = percentile(found, share)
+            yield Figure(what, value, "s", bar, peer=self.peer, peer_value=self.peer_s[share])
+            if bare:
+                yield Figure(what, value, "s", peer=name, peer_value=percentile(bare, share))

@@ -24,14 +24,14 @@ START = 1000.0
 class Stage:
     """A loop in virtual time whose reconcile is given by the test."""
 
-    def __init__(self, limit: int = 100, pause_s: float = 0.0) -> None:
+    def __init__(self, limit: int = 100, pause_s: float = 0.0, rest: float = 0.0) -> None:
         self.clock = VirtualClock(START)
         self.alarm = VirtualAlarm(self.clock)
         self.told = Told()
         self.queue = WorkQueue(Random(1), Backoff(1.0, 8.0), limit=limit)
         self.runs: list[tuple[float, str]] = []
         self.then: Callable[[str], Result] = lambda _key: Result()
-        worker = Worker(self.queue, self.reconcile, self.clock, self.told)
+        worker = Worker(self.queue, self.reconcile, self.clock, self.told, rest=rest)
         self.loop = Loop(worker, self.alarm, pause_s=pause_s)
 
     def reconcile(self, key: str) -> Result:
@@ -62,6 +62,21 @@ def test_news_within_a_pause_is_answered_by_one_reconcile() -> None:
         stage.alarm.at(START + at, lambda: stage.loop.wake("a"))
     stage.run_until(20)
     assert [round(when, 6) for when, _ in stage.runs] == [5.25, 5.55]
+
+
+def test_only_a_key_that_is_pressed_rests_long() -> None:
+    stage = Stage(rest=9.0)
+
+    def take(_key: str) -> Result:
+        stage.clock.time += 0.05
+        return Result(START + 1000.0)
+
+    stage.then = take
+    for at in (1.0, 1.06, 1.2, 1.3, 5.0):
+        stage.alarm.at(START + at, lambda: stage.loop.wake("a"))
+    stage.run_until(20)
+    # As long as it took, then nine times as long for what came again and again.
+    assert [round(when, 6) for when, _ in stage.runs] == [1.0, 1.1, 1.6, 5.0]
 
 
 def test_it_comes_back_when_the_reconcile_asked(stage: Stage) -> None:

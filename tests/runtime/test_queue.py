@@ -218,3 +218,24 @@ def test_a_key_rests_whatever_asks_for_it(queue: WorkQueue) -> None:
     queue.done("a", 7.0)
     queue.add("a", 6.0)
     assert queue.next_due() == 6.0
+
+
+def test_a_key_is_pressed_when_it_was_asked_for_while_it_rested(queue: WorkQueue) -> None:
+    def run(*asked: float, begins: float, at_once: bool = False) -> bool:
+        for at in asked:
+            queue.add("a", at, at_once=at_once)
+        assert queue.pop_due(begins) == "a"
+        found = queue.pressed("a")
+        queue.done("a", 100.0, rests_until=begins + 2.0)
+        return found
+
+    assert not run(1.0, begins=1.0)
+    assert run(1.5, 2.5, begins=3.0), "it waited for the end of the rest"
+    assert not run(6.0, begins=6.0), "the rest was over"
+    assert not run(6.5, begins=6.5, at_once=True), "it waited for nothing"
+    queue.add("a", 9.0)
+    assert queue.pop_due(9.0) == "a"
+    queue.add("a", 9.5)
+    queue.done("a", rests_until=11.0)
+    assert queue.pop_due(11.0) == "a"
+    assert queue.pressed("a"), "asked for while it ran"

@@ -49,6 +49,9 @@ from frota.runtime.result import Result
 _NOTHING = Wanted({}, {}, "")
 _SHOWN_MOST = 50  # drifts and problems in a status; more are counted in the conditions
 _LOOK_S = 0.05
+# After something was ordered its cluster has enough to do. How it stands is told when it is
+# done; or so much later, when that takes its time.
+_HUSH_S = 0.05
 _JITTER = 0.2  # of the time between full comparisons, so that clusters do not keep step
 
 
@@ -100,6 +103,7 @@ class ClusterController:
         self._compare_at = -inf
         self._kinds: frozenset[WatchedKind] = frozenset()
         self._since = clock.now()
+        self._hushed = False  # the last pass ordered something, and told nothing more
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreError when the store cannot be read or written."""
@@ -124,8 +128,11 @@ class ClusterController:
         ended = self._take_ends(wish, story, now)
         plan = self._plan(wish, wanted, view, now) if not fresh else self._looking()
         first_told = any(item.reason == TIME_OVER for item in plan.items)
-        if not first_told:
-            self._deliver(wish, plan, view, now)
+        sent = not first_told and self._deliver(plan, view, story)
+        self._hushed = sent and not self._hushed
+        if self._hushed:
+            self._settle(ended)
+            return Result(now + _HUSH_S)
         self._story.found(story, plan)
         left = self._left(wish, plan, view)
         status = self._status(wish, wanted, plan, view, left, now)
@@ -133,9 +140,8 @@ class ClusterController:
         if not self._write(wish, status, story, self._used_up(wish, wanted, plan, view)):
             return Result(now)  # somebody wrote first: look again
         if first_told:
-            self._deliver(wish, plan, view, now)
-        for outcome in ended:
-            self._clusters.settle(outcome.delivery)
+            self._deliver(plan, view, Story(wish.fleet, now))
+        self._settle(ended)
         return Result(min(self._again_at(wish, view, plan, now), now + wish.compare))
 
     def _content(self, wish: Wish) -> Wanted:
@@ -175,15 +181,23 @@ class ClusterController:
         soon = self._clock.now() + _LOOK_S
         return DeliveryPlan(self._cluster, waits="its objects are being listed", again_at=soon)
 
-    def _deliver(self, wish: Wish, plan: DeliveryPlan, view: ClusterView, now: float) -> None:
-        """Tell what is to be sent, then order it; how things stand is worked out meanwhile."""
+    def _deliver(self, plan: DeliveryPlan, view: ClusterView, story: Story) -> bool:
+        """Tell what is to be sent, with what was learned before, then order it; whether
+        anything is."""
         delivery = self._delivery(plan, view)
-        if delivery is not None:
-            story = Story(wish.fleet, now)
-            self._story.sends(story, plan, delivery)
-            self._store.commit((), story.lines)
-            self._flights[delivery.id] = _Flight(plan, _sent(delivery, view))
-            self._clusters.order(delivery)
+        if delivery is None:
+            return False
+        self._story.sends(story, plan, delivery)
+        self._store.commit((), story.lines)
+        story.lines.clear()
+        self._flights[delivery.id] = _Flight(plan, _sent(delivery, view))
+        self._clusters.order(delivery)
+        return True
+
+    def _settle(self, ended: Iterable[DeliveryOutcome]) -> None:
+        """What ended was taken in."""
+        for outcome in ended:
+            self._clusters.settle(outcome.delivery)
 
     def _delivery(self, plan: DeliveryPlan, view: ClusterView) -> Delivery | None:
         """What of a plan is not on its way already: a fresh change does not wait for a

@@ -8,6 +8,7 @@ alone: one that comes, goes or changes leaves all other parts as they are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from frota.model.objects import Object
 from frota.planners.delivery import Wanted, prepare
@@ -40,17 +41,14 @@ def content_writes(
 
 def in_parts(cluster: str, wanted: Wanted) -> dict[str, tuple[Object, ...]]:
     """The objects of a content in their order, in parts by name."""
-    found: dict[str, tuple[Object, ...]] = {}
-    part: list[Object] = []
-    names: list[str] = []
-    pairs = zip(wanted.objects.values(), wanted.digests.values(), strict=True)
-    for place, (item, digest) in enumerate(pairs, start=1):
-        part.append(item)
-        names.append(digest)
-        if digest[-1] in _ENDS or place == len(wanted.objects):
-            found[bundle_name(cluster, digest_of(names))] = tuple(part)
-            part, names = [], []
-    return found
+    objects, digests = list(wanted.objects.values()), list(wanted.digests.values())
+    ends = [place for place, digest in enumerate(digests, start=1) if digest[-1] in _ENDS]
+    if digests and ends[-1:] != [len(digests)]:
+        ends.append(len(digests))
+    return {
+        bundle_name(cluster, digest_of(digests[begin:end])): tuple(objects[begin:end])
+        for begin, end in pairwise([0, *ends])
+    }
 
 
 def content_ends(

@@ -22,7 +22,8 @@ class QueueFull(Exception):
 @dataclass(slots=True)
 class _Key:
     """``due`` None: nothing asked. ``earliest``: no run before this (backoff); ``rests``: none
-    before this either, but for what is to be done ``at_once``."""
+    before this either, but for what is to be done ``at_once``. ``pressed``: the run under way
+    had to wait for the end of a rest; ``presses``: the next one has to."""
 
     due: float | None = None
     ticket: int = 0  # of the heap item that counts; others of this key are stale
@@ -31,6 +32,8 @@ class _Key:
     earliest: float = float("-inf")
     rests: float = float("-inf")
     at_once: bool = False
+    pressed: bool = False
+    presses: bool = False
 
 
 class WorkQueue:
@@ -65,6 +68,7 @@ class WorkQueue:
                 )
             item = self._keys[key] = _Key()
         item.at_once |= at_once
+        item.presses |= at < item.rests and not at_once
         at = max(at, self._earliest(item, at_once=at_once))
         if item.due is not None and item.due <= at:
             return
@@ -81,6 +85,7 @@ class WorkQueue:
         _, _, key = heapq.heappop(self._heap)
         item = self._keys[key]
         item.due, item.ticket, item.running, item.at_once = None, 0, True, False
+        item.pressed, item.presses = item.presses, False
         self._waiting -= 1
         return key
 
@@ -97,6 +102,7 @@ class WorkQueue:
         asked ``at_once`` does not wait for that."""
         item = self._give_back(key)
         item.failures, item.earliest, item.rests = 0, float("-inf"), rests_until
+        item.presses = item.due is not None and item.due < rests_until and not item.at_once
         self._requeue(key, item, again_at)
 
     def failed(self, key: str, now: float) -> float:
@@ -112,6 +118,10 @@ class WorkQueue:
         """How often the key failed in a row."""
         item = self._keys.get(key)
         return 0 if item is None else item.failures
+
+    def pressed(self, key: str) -> bool:
+        """Whether the run under way was asked for while the key still rested."""
+        return self._keys[key].pressed
 
     @staticmethod
     def _earliest(item: _Key, *, at_once: bool) -> float:

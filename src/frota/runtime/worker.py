@@ -30,8 +30,9 @@ class Observer(Protocol):
 class Worker:
     """Takes due keys from a queue and reconciles them, one at a time.
 
-    After a reconcile its key rests ``rest`` times as long as that took, a second at most: what
-    comes in many small pieces is answered in few passes, the first of them at once.
+    After a reconcile its key rests as long as that took, a second at most; and ``rest`` times
+    as long when the reconcile itself had waited for the end of a rest. What comes in many small
+    pieces is so answered in few passes, and what comes alone at once.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Worker:
             self.tell_failed(key, error, again_at)
         else:
             now = self.clock.now()
-            rests = min(_REST_MOST_S, self._rest * (now - began))
+            times = self._rest if self.queue.pressed(key) else min(1.0, self._rest)
+            rests = min(_REST_MOST_S, times * (now - began))
             self.queue.done(key, result.again_at, rests_until=now + rests)
         return True
 

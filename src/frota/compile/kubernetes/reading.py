@@ -6,7 +6,7 @@ who runs where, under which overrides, and with which share of what a team was g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -24,7 +24,8 @@ from frota.resources.training import TrainingJob
 from frota.resources.workload import Flow, ModelRef, Resources
 
 _Kind = TypeVar("_Kind", bound=Strict)
-_ENVIRONMENTS = ("dev", "staging", "prod")
+_Workload = TypeVar("_Workload", InferenceService, TrainingJob)
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class _Documents:
 
     @cached_property
     def services(self) -> Mapping[str, Mapping[str, InferenceService]]:
-        """By environment, as they are there."""
-        return {name: self._read(InferenceService, name) for name in _ENVIRONMENTS}
+        """By environment, as they are there: of those that a cluster is of."""
+        used = {"prod", *map(_environment, self.clusters.values())}
+        return {name: self._read(InferenceService, name) for name in sorted(used)}
 
     @cached_property
     def led(self) -> frozenset[tuple[str, str]]:
@@ -89,6 +91,23 @@ class _Documents:
         own = team is not None and team.spec.fleet == cluster.spec.fleet
         return own and fits(written, name, self.written["Cluster"][name])
 
+    def here(
+        self,
+        cluster: Cluster,
+        workload: _Workload,
+        read: Callable[[Cluster, _Workload, _Documents], _Read],
+        *more: object,
+    ) -> _Read | None:
+        """A workload as it is in a cluster; None where it is not. ``more``: what that rests on
+        besides the two and the team."""
+
+        def found() -> _Read | None:
+            return read(cluster, workload, self) if self.placed(workload, cluster) else None
+
+        name = workload.kind, cluster.metadata.name, workload.metadata.name
+        rests_on = cluster, workload, self.teams.get(workload.spec.team), *more
+        return self.memo.of(name, rests_on, found)
+
     def namespace(self, cluster: Cluster, team: str) -> str:
         """That of a team in a cluster."""
         return namespace_of(self.written["Team"][team], cluster.spec.function or "inference")
@@ -109,28 +128,11 @@ def _site(cluster: Cluster, found: _Documents) -> values.Site:
     spec = cluster.spec
     teams = [team for team in found.teams.values() if team.spec.fleet == spec.fleet]
     services = [
-        found.memo.of(
-            ("service", cluster.metadata.name, service.metadata.name),
-            (
-                cluster,
-                service,
-                found.written["Team"][service.spec.team],
-                found.leads(service, cluster),
-            ),
-            partial(_service, cluster, service, found),
-        )
-        for service in found.services[_environment(cluster)].values()
-        if found.placed(service, cluster)
+        service
+        for written in found.services[_environment(cluster)].values()
+        if (service := found.here(cluster, written, _service, found.leads(written, cluster)))
     ]
-    jobs = [
-        found.memo.of(
-            ("job", cluster.metadata.name, job.metadata.name),
-            (cluster, job, found.written["Team"][job.spec.team]),
-            partial(_job, cluster, job, found),
-        )
-        for job in found.jobs.values()
-        if found.placed(job, cluster)
-    ]
+    jobs = [job for written in found.jobs.values() if (job := found.here(cluster, written, _job))]
     busy = {service.team for service in services} | {job.team for job in jobs}
     tenancies = [_tenancy(cluster, team, found) for team in teams]
     return values.Site(
