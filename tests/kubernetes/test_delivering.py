@@ -246,3 +246,25 @@ def test_detaching_ends_deliveries(server: ApiServer, fleet: Fleet) -> None:
     fleet.port.detach("c")
     verdicts = [result.verdict for result in end(fleet).results]
     assert verdicts == [Verdict.UNKNOWN] * 16 + [Verdict.SKIPPED] * 4
+
+
+def test_what_it_wrote_itself_is_told_seldom_and_what_others_write_at_once(
+    server: ApiServer, fleet: Fleet
+) -> None:
+    ready(server, fleet)
+
+    async def last_waits(request: web.Request) -> None:
+        if request.path.endswith("/last"):
+            await asyncio.sleep(3.0)
+
+    server.twist = last_waits
+    fleet.wakes.clear()
+    order(fleet, [config_map(str(number)) for number in range(60)], [config_map("last")])
+    fleet.until(lambda: len(fleet.names) == 60, 2.0)  # seen all the same
+    assert len(fleet.wakes) <= 1
+    before = len(fleet.wakes)
+    server.put("configmaps", "d", "59", data={"n": "by another"})
+    fleet.until(lambda: len(fleet.wakes) > before, 0.5)
+    outcome = end(fleet)
+    assert {result.verdict for result in outcome.results} == {Verdict.APPLIED}
+    assert len(fleet.wakes) < 10

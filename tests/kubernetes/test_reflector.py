@@ -254,7 +254,7 @@ def simulated(seed: int) -> tuple[list[str], float]:
     story: list[str] = []
     reflector = Reflector(Backoff().delay, rng)
 
-    def changed() -> None:
+    def changed(_: Sequence[Event]) -> None:
         story.append(f"{loop.time():.6f} {reflector.serial} {sorted(reflector.objects)}")
 
     async def run() -> None:

@@ -104,7 +104,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """The end of one change. ``after`` is the object as the API server answered it."""
+    """The end of one change. ``after`` is the object as the API server answered it: of a dry run
+    whole, of what was made at least its uid and version."""
 
     key: ObjectKey
     verdict: Verdict

@@ -111,10 +111,9 @@ class DeliveryPlan:
     """The answer of the delivery planner for one cluster.
 
     ``waits`` says why nothing could be planned (the cluster is not seen well enough);
-    empty when it could. ``hash`` names what would be done to what. ``settled`` are the
-    objects found as they should be, with the resourceVersion that was looked at and the digest
-    of the content that it was compared with. ``again_at`` is when something that is left now
-    is to be tried.
+    empty when it could. ``settled`` are the objects found as they should be, with the
+    resourceVersion that was looked at and the digest of the content that it was compared with.
+    ``again_at`` is when something that is left now is to be tried.
     """
 
     cluster: str
@@ -122,7 +121,6 @@ class DeliveryPlan:
     batches: tuple[tuple[Change, ...], ...] = ()
     held: Held | None = None
     waits: str = ""
-    hash: str = ""
     settled: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     again_at: float = inf
 

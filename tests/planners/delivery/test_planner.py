@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 
 from frota.model.delivery import Verdict
 from frota.model.deliveryplan import Action, DriftPolicy
-from frota.model.objects import MEMBERSHIP_LABEL, key_of
-from frota.planners.delivery import APPLIED, plan_delivery, prepare
+from frota.model.objects import MEMBERSHIP_LABEL, Object, key_of
+from frota.planners.delivery import APPLIED, mark, plan_delivery, prepare
 from tests.planners.delivery.builders import (
     OURS,
     POLICY,
@@ -155,18 +155,22 @@ class TestChanges:
         assert reasons(plan) == {"j": "WrittenOnce"}
         assert plan.empty
 
-    def test_the_hash_is_of_what_would_be_done(self, cluster: Cluster) -> None:
+    def test_the_mark_is_of_what_would_be_done(self, cluster: Cluster) -> None:
+        def named(objects: Sequence[Object]) -> list[str]:
+            wanted = wanted_of(objects)
+            return [mark(item, wanted) for item in cluster.plan(objects).items]
+
         cluster.bring(space(), settings("c", x="1"))
         one, other = [space(), settings("c", x="2")], [space(), settings("c", x="3")]
-        first = cluster.plan(one).hash
+        first = named(one)
         cluster.run(10)
-        assert cluster.plan(one).hash == first
-        assert cluster.plan(other).hash != first
+        assert named(one) == first
+        assert named(other) != first
         cluster.server.update(
             key_of(settings("c")), "kubectl", lambda item: item.update(data={"x": "9"})
         )
         cluster.run(1)
-        assert cluster.plan(one).hash != first
+        assert named(one) != first
 
 
 def _scale(item: dict[str, Any]) -> None:

@@ -5,21 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
 from frota.drivers.kubernetes.discovery import Served
-from frota.drivers.kubernetes.fault import Answered, Cause
-from frota.drivers.kubernetes.link import Call
+from frota.drivers.kubernetes.fault import Answered, Cause, Garbled
+from frota.drivers.kubernetes.link import ONLY_METADATA, Call
 from frota.model.delivery import Change, ChangeResult, Verdict
 from frota.model.objects import FIELD_MANAGER, Object
 
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
+# What an object became is seen by a watch. Servers that cannot answer with less answer whole.
+_LITTLE = f"{ONLY_METADATA},application/json"
 # As written by apimachinery's managedfields package: conflict with "kubectl" using apps/v1,
 # or: conflict with "kubectl" with subresource "scale" using apps/v1.
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 _REFUSED = frozenset({400, 401, 403, 405, 406, 413, 415, 422})
+
+
+class _Metadata(TypedDict):
+    uid: str
+    resourceVersion: str
+
+
+class _Kept(TypedDict):
+    metadata: _Metadata
+
+
+_KEPT = msgspec.json.Decoder(_Kept)
 
 
 def request(change: Change, served: Served, *, dry_run: bool) -> Call:
@@ -30,10 +44,18 @@ def request(change: Change, served: Served, *, dry_run: bool) -> Call:
     query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
     if change.take_over:
         query["force"] = "true"
-    if dry_run:
-        query["dryRun"] = "All"
     body = msgspec.json.encode(_guarded(change.desired, change), enc_hook=_plain)
-    return Call("PATCH", path, query, body, _APPLY)
+    if dry_run:
+        return Call("PATCH", path, {**query, "dryRun": "All"}, body, _APPLY)
+    return Call("PATCH", path, query, body, _APPLY, accept=_LITTLE)
+
+
+def kept(body: bytes) -> Object:
+    """Of the answer to an apply what says which object it is now. Raises Garbled."""
+    try:
+        return _KEPT.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Garbled("expected an object of JSON with metadata") from None
 
 
 def deleted(change: Change, answer: Object) -> ChangeResult:

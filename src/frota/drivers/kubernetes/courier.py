@@ -15,6 +15,7 @@ from frota.drivers.kubernetes.discovery import Discovery, Served
 from frota.drivers.kubernetes.fault import Answered, Garbled, Silent, TooLarge, Unusable
 from frota.drivers.kubernetes.lane import Lane, Work
 from frota.drivers.kubernetes.link import Link, document
+from frota.drivers.kubernetes.reflector import Event
 from frota.model.delivery import Change, ChangeResult, DeliveryOutcome, Verdict, WatchedKind
 from frota.model.objects import Object, ObjectKey
 
@@ -69,6 +70,14 @@ class Courier:
             task.add_done_callback(self._carried)
         for outcome in self.lane.ended():
             self._way.ended(outcome)
+
+    def made(self, event: Event) -> bool:
+        """Whether an event is of a change made here, and more are under way."""
+        item = event.item
+        if item is None or not self.lane.busy:
+            return False
+        begun = any(work.change.key == item.key for work in self._under_way.values())
+        return begun or self._recent.get(item.key) == item.revision
 
     def stop(self, why: str) -> None:
         """Give up everything; outcomes say what is known."""
@@ -181,10 +190,11 @@ class Courier:
             self._way.applied(change)
         if change.desired is None:
             return changes.deleted(change, document(body))
-        after = document(body)
         if work.dry_run:
+            after: Object = document(body)
             unchanged = code == HTTPStatus.OK and await self._as_it_is(key, served, after)
         else:
+            after = changes.kept(body)
             unchanged = _revision(after) in before
             self._remember(key, _revision(after))
         verdict = Verdict.UNCHANGED if unchanged else Verdict.APPLIED

@@ -52,6 +52,11 @@ class Lane:
         self._turn = 0
         self._waiting = 0
 
+    @property
+    def busy(self) -> bool:
+        """A delivery is under way."""
+        return bool(self._open)
+
     def add(self, delivery: Delivery) -> None:
         """Take in a delivery. One too many is refused whole."""
         count = sum(len(batch) for batch in delivery.batches)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -24,9 +25,11 @@ from frota.drivers.sockets import Sockets
 
 BODY_MOST = 64 * 1024 * 1024  # bytes of one answer
 LINE_MOST = 16 * 1024 * 1024  # bytes of one watch event
+ONLY_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _ERROR_MOST = 256 * 1024
 _CONNECT_S = 5.0
 _SILENCE_S = 35.0
+_QUERIES_MOST = 256  # that are remembered: few are used again and again
 _KEEP_ALIVE_S = 60.0
 _AGENT = f"frota/{__version__}"
 
@@ -62,7 +65,7 @@ class Link:
         used = await self._access.get()
         with _worded(call.seconds):
             async with asyncio.timeout(call.seconds):
-                answer = await self._open(call, used, _SILENCE_S)
+                answer = await self._open(call, used)
                 try:
                     return answer.status, await _body(answer, BODY_MOST)
                 finally:
@@ -100,7 +103,7 @@ class Link:
         used = self._access.current() or await self._access.get()
         with _worded(seconds):
             async with asyncio.timeout(seconds):
-                answer = await self._send(Call("GET", path), used, seconds)
+                answer = await self._send(Call("GET", path, seconds=seconds), used)
                 try:
                     await _body(answer, _ERROR_MOST)
                 finally:
@@ -117,7 +120,9 @@ class Link:
             await session.close()
             self._sockets.cut()
 
-    async def _open(self, call: Call, used: Pass, silence: float) -> aiohttp.ClientResponse:
+    async def _open(
+        self, call: Call, used: Pass, silence: float | None = None
+    ) -> aiohttp.ClientResponse:
         """An answer with success. After a 401 it is tried once more, with new credentials."""
         answer = await self._send(call, used, silence)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -140,12 +145,16 @@ class Link:
         body = used.scrub(body.decode("utf-8", "replace")).encode()
         raise answered(answer.status, body, answer.headers.get("Retry-After", ""))
 
-    async def _send(self, call: Call, used: Pass, silence: float) -> aiohttp.ClientResponse:
+    async def _send(
+        self, call: Call, used: Pass, silence: float | None = None
+    ) -> aiohttp.ClientResponse:
+        if silence is None and call.seconds > _SILENCE_S:
+            silence = _SILENCE_S  # what is bounded closer as a whole needs no second clock
         if self._closed:
             raise Silent("Frota has let go of this cluster", sent=False)
         if self._session is None:
             self._session = _session(self._sockets)
-        query = f"?{urlencode(call.query)}" if call.query else ""
+        query = _query(tuple(call.query.items())) if call.query else ""
         headers = CIMultiDict(used.headers)
         headers["Accept"] = call.accept
         headers["Accept-Encoding"] = "gzip" if call.gzip else "identity"
@@ -162,6 +171,11 @@ class Link:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(None, sock_connect=_CONNECT_S, sock_read=silence),
         )
+
+
+@lru_cache(_QUERIES_MOST)
+def _query(parameters: tuple[tuple[str, str], ...]) -> str:
+    return f"?{urlencode(parameters)}"
 
 
 def document(body: bytes) -> dict[str, Any]:

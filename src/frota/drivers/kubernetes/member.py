@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -18,7 +18,7 @@ from frota.drivers.kubernetes.heartbeat import Heartbeat
 from frota.drivers.kubernetes.identity import Identity
 from frota.drivers.kubernetes.link import Link
 from frota.drivers.kubernetes.pump import Pump
-from frota.drivers.kubernetes.reflector import Reflector
+from frota.drivers.kubernetes.reflector import Event, Reflector
 from frota.drivers.kubernetes.source import Choice, HttpSource
 from frota.model.delivery import Change, ClusterView, Delivery, DeliveryOutcome, WatchedKind
 from frota.model.objects import Object, ObjectKey
@@ -27,6 +27,7 @@ from frota.ports.clusters import ClusterAddress
 
 _FILES_S = 5.0  # between looks whether the kubeconfig or what it names has changed
 _REST_S = 1.0
+_PROGRESS_S = 1.0  # between looks at how far a delivery is
 _CLAIM = WatchedKind("", "v1", "PersistentVolumeClaim")
 _NEW_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _NEW_KIND_S = (0.5, 0.5, 1.0, 2.0, 4.0)  # between looks after a CRD was applied
@@ -69,6 +70,7 @@ class Member:
         )
         self._courier = Courier(way, kit.delay, kit.rng)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._progress: asyncio.TimerHandle | None = None
         self._closed = False
         self._lock = threading.Lock()  # held while a reflector changes
         self._display = Display(address.name)
@@ -114,6 +116,8 @@ class Member:
         for pump in self._every():
             pump.stop()
         self._courier.stop(why)
+        if self._progress is not None:
+            self._progress.cancel()
         for task in self._tasks.values():
             task.cancel()
         self._access.close()
@@ -130,7 +134,7 @@ class Member:
         choice = Choice(kind, kit.selector if selected else "", whole=selected)
         source = HttpSource(choice, self._link, self._discovery, kit.rng)
         reflector = Reflector(kit.delay, kit.rng)
-        return Pump(reflector, source, self._lock, self._changed, self._broken)
+        return Pump(reflector, source, self._lock, self._heard_of, self._broken)
 
     def _keep(self, name: str, run: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run something for as long as the cluster is watched, whatever befalls it."""
@@ -237,9 +241,22 @@ class Member:
                 return watched.version
         return ""
 
-    def _changed(self) -> None:
-        if self._display.changed(self._reflectors(), self._claims.reflector):
+    def _heard_of(self, events: Sequence[Event]) -> None:
+        """What a delivery does is no news before it ends: it is told once in a while."""
+        self._changed(news=not events or not all(map(self._courier.made, events)))
+
+    def _changed(self, *, news: bool = True) -> None:
+        if not self._display.changed(self._reflectors(), self._claims.reflector):
+            return
+        if news:
             self._kit.changed(self.address.name)
+        elif self._progress is None:
+            loop = asyncio.get_running_loop()
+            self._progress = loop.call_later(_PROGRESS_S, self._progressed)
+
+    def _progressed(self) -> None:
+        self._progress = None
+        self._kit.changed(self.address.name)
 
 
 def _order(kind: WatchedKind) -> tuple[str, str, str]:

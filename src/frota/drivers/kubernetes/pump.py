@@ -36,15 +36,15 @@ class Source(Protocol):
 
 class Pump:
     """One reflector that runs, for one event loop. ``lock`` is held while the reflector
-    changes. ``changed`` is called after whatever may have changed what it shows, ``broken``
-    when a stream ended out of order."""
+    changes. ``changed`` is called after whatever may have changed what it shows, with the
+    events if it was events; ``broken`` when a stream ended out of order."""
 
     def __init__(
         self,
         reflector: Reflector,
         source: Source,
         lock: threading.Lock,
-        changed: Callable[[], None],
+        changed: Callable[[Sequence[Event]], None],
         broken: Callable[[], None],
     ) -> None:
         self.reflector = reflector
@@ -105,7 +105,7 @@ class Pump:
         else:
             with self._lock:
                 self.reflector.page(page)
-            self._changed()
+            self._changed(())
 
     async def _follow(self, step: Follow) -> None:
         loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ class Pump:
                     begun = loop.time()
                     self.reflector.opened()
                 useless = not all(self.reflector.event(event) for event in events)
-            self._changed()
+            self._changed(events)
             return not useless
 
         try:
@@ -134,4 +134,4 @@ class Pump:
     def _tell(self, ended: Ended, lived: float = 0.0) -> None:
         with self._lock:
             self.reflector.ended(ended.end, lived=lived, why=ended.why, after=ended.after)
-        self._changed()
+        self._changed(())

@@ -21,7 +21,7 @@ from frota.drivers.kubernetes.fault import (
     answered,
     plain,
 )
-from frota.drivers.kubernetes.link import Call, Link
+from frota.drivers.kubernetes.link import ONLY_METADATA, Call, Link
 from frota.drivers.kubernetes.pump import Ended
 from frota.drivers.kubernetes.reflector import End, Event, Item, Page, Sort
 from frota.model.delivery import WatchedKind
@@ -38,7 +38,6 @@ _LATE_S = 30.0
 _SILENCE_S = 150.0
 _WHOLE = "application/json"
 _ONE, _MANY = "as=PartialObjectMetadata;", "as=PartialObjectMetadataList;"
-_ONLY_METADATA = f"application/json;{_ONE}g=meta.k8s.io;v=v1"
 _SORTS = {"ADDED": Sort.THERE, "MODIFIED": Sort.THERE, "DELETED": Sort.GONE}
 
 
@@ -79,7 +78,7 @@ class Choice:
     @property
     def accept(self) -> str:
         """The form in which the objects are wanted."""
-        return _WHOLE if self.whole else _ONLY_METADATA
+        return _WHOLE if self.whole else ONLY_METADATA
 
 
 class HttpSource:

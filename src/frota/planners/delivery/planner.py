@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 
-from frota.compile.kubernetes.order import batches
+from frota.compile.kubernetes.order import rank
 from frota.model.delivery import Change, ClusterView
 from frota.model.deliveryplan import (
     DeliveryMemory,
@@ -57,7 +58,6 @@ def plan_delivery(
         items=items,
         batches=_batches(items, view.objects),
         held=pruned.held,
-        hash=_hash(view.cluster, case, items),
         settled=work.settled,
         again_at=min(work.again_at, pruned.again_at),
     )
@@ -92,21 +92,18 @@ def _batches(
     items: tuple[Item, ...], live: Mapping[ObjectKey, Object]
 ) -> tuple[tuple[Change, ...], ...]:
     """Writes in the order of kinds, then deletions in the reverse order."""
-    writes: dict[int, Change] = {}
-    deletes: dict[int, Change] = {}
-    sent, gone = [], []
-    for item in items:
+    writes: dict[int, list[Change]] = {}
+    deletes: dict[int, list[Change]] = {}
+    for item in sorted(items, key=attrgetter("key")):
         change = item.change
         if change is None:
             continue
         if change.desired is not None:
-            writes[id(change.desired)] = change
-            sent.append(change.desired)
+            writes.setdefault(rank(change.desired), []).append(change)
         else:
-            deletes[id(live[item.key])] = change
-            gone.append(live[item.key])
-    forward = (tuple(writes[id(x)] for x in group) for group in batches(sent))
-    backward = (tuple(deletes[id(x)] for x in group) for group in reversed(batches(gone)))
+            deletes.setdefault(rank(live[item.key]), []).append(change)
+    forward = (tuple(writes[at]) for at in sorted(writes))
+    backward = (tuple(deletes[at]) for at in sorted(deletes, reverse=True))
     return (*forward, *backward)
 
 
@@ -116,9 +113,3 @@ def mark(item: Item, wanted: Wanted) -> str:
     uid = item.change.uid if item.change else ""
     found = [(diff.path, diff.found) for diff in item.diffs]
     return digest([item.action, uid, wanted.digests.get(item.key, ""), found])
-
-
-def _hash(cluster: str, case: Case, items: tuple[Item, ...]) -> str:
-    """The name of all that would be done."""
-    rows = sorted((str(item.key), mark(item, case.wanted)) for item in items)
-    return digest([cluster, case.policy.membership, rows])
