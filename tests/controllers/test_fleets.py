@@ -27,7 +27,8 @@ from frota.controllers.contents import BUNDLE, PART
 from frota.controllers.fleet import FleetController
 from frota.model.clusterstatus import ConditionType
 from frota.model.decision import Stage as DecisionStage
-from frota.model.objects import ObjectKey
+from frota.model.delivery import ClusterView
+from frota.model.objects import Object, ObjectKey
 from frota.model.release import ClusterStatus, HeldPrune
 from frota.model.rollout import Intent, Phase, Progress, Rollout
 from frota.ports.store import Write
@@ -71,11 +72,11 @@ class Stage:
         self.restart()
         self.apply(documents())
 
-    def restart(self) -> None:
+    def restart(self, clusters: TwinClusters | None = None) -> None:
         """The process dies; another starts on the same store."""
         if self.clusters is not None:
             self.clusters.close()
-        self.clusters = TwinClusters(self.members, self.clock)
+        self.clusters = clusters or TwinClusters(self.members, self.clock)
         self.fleet = FleetController("acme", store=self.store, clock=self.clock, meters=self.meters)
         self.controllers = [
             ClusterController(
@@ -193,6 +194,39 @@ def test_at_rest_nothing_is_written_and_nobody_looks_at_once(stage: Stage) -> No
         assert again_at > now + 1
     stage.step(900)  # full comparisons among them
     assert stage.store.commit(()) == before
+
+
+class Counting(TwinClusters):
+    """Clusters whose views count how often somebody goes through their objects."""
+
+    looks = 0
+
+    def view(self, cluster: str) -> ClusterView:
+        view = super().view(cluster)
+        return replace(view, objects=Looked(self, view.objects))
+
+
+class Looked(dict[ObjectKey, Object]):
+    def __init__(self, clusters: Counting, objects: Mapping[ObjectKey, Object]) -> None:
+        super().__init__(objects)
+        self.clusters = clusters
+
+    def items(self) -> Any:
+        self.clusters.looks += 1
+        return super().items()
+
+
+def test_at_rest_the_objects_are_gone_through_at_full_comparisons_only(stage: Stage) -> None:
+    clusters = Counting(stage.members, stage.clock)
+    stage.restart(clusters)
+    stage.until(Phase.COMPLETED)
+    stage.step(30)
+    clusters.looks = 0
+    stage.step(600)
+    assert 0 < clusters.looks < 60, "some of 1,800 passes"
+    stage.members.members["prod"].server.remove(CHAT)
+    stage.step(10)
+    assert stage.has("prod", CHAT)
 
 
 def test_clusters_to_which_nothing_is_released_are_not_looked_at_all_the_time(

@@ -32,7 +32,8 @@ from frota.twin import Site
 if TYPE_CHECKING:
     from frota.app.engine import Engine
 
-POLL_S = 0.25  # how soon what was written is seen where nobody rang
+POLL_S = 0.25  # between looks where nobody can ring
+_REST_S = 1.0  # and where others can: so late is seen what was written without ringing
 _ASK_AGAIN_S = 0.1
 # A change passes through four threads. With Python's own 5 ms each of them may wait that long
 # for one that computes.
@@ -111,6 +112,8 @@ class Application:
         self._providers: dict[str, str] = {}
         self._owners: dict[str, str] = {}  # cluster to its group
         self._alarm = PipeAlarm()
+        self._poll_s = POLL_S
+        self.on_look: Callable[[], None] = lambda: None  # called after each look
         self._stopping = False
         self._since = 0
 
@@ -121,7 +124,8 @@ class Application:
         try:
             self._dated = _Dated(self._clock)
             self.store = SqliteStore(self._path, clock=self._dated)
-            self._alarm.listen(bell_of(self._path))
+            if self._alarm.listen(bell_of(self._path)):
+                self._poll_s = _REST_S
         except BaseException:
             self._guard.release()
             raise
@@ -179,13 +183,14 @@ class Application:
         while not self._stopping:
             try:
                 self.look()
+                self.on_look()
             except StoreError as error:
                 self._tell(f"{error}; looking again")
                 self._alarm.wait(4 * POLL_S)
             for turning in self._turnings():
                 if turning.error is not None:
                     raise turning.error
-            self._alarm.wait(POLL_S)
+            self._alarm.wait(self._poll_s)
 
     def look(self) -> None:
         """Wake the groups about which anything was written since the last look."""

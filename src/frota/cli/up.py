@@ -20,8 +20,6 @@ from frota.ports.store import StoreError
 from frota.runtime.loop import stopping_on_signals
 from frota.store.sqlite import SqliteStore
 
-_POLL_S = 0.25
-
 
 def up(parser: ArgumentParser) -> Run:
     """The arguments of ``frota up``."""
@@ -101,6 +99,7 @@ def _shown(app: Application, told: _Told, terminal: Terminal, *, plain: bool) ->
     """What the controllers do, on the terminal, as long as the block runs."""
     if plain:
         lines = _Lines(app.store, terminal)
+        app.on_look = lines.look
         lines.start()
         try:
             yield
@@ -129,22 +128,32 @@ class _Lines:
         self._store = store
         self._terminal = terminal
         _, self._newest = store.written_after(0, last=0)
-        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
 
     def start(self) -> None:
         """Begin to print."""
         self._thread.start()
 
+    def look(self) -> None:
+        """Have printed what is new. Raises StoreError."""
+        _, newest = self._store.written_after(self._newest, last=0)
+        if newest > self._newest:
+            self._news.set()
+
     def stop(self) -> None:
         """Print what is left, then no more."""
-        self._stopping.set()
+        self._stopping = True
+        self._news.set()
         self._thread.join(5.0)
 
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            stopping = self._stopping.wait(_POLL_S)
+            self._news.wait()
+            self._news.clear()
+            stopping = self._stopping
             try:
                 lines, self._newest = self._store.written_after(self._newest)
             except StoreError:

@@ -23,6 +23,7 @@ from frota.controllers.clusterrecords import (
 )
 from frota.controllers.contents import Contents
 from frota.controllers.deliverystory import DeliveryStory
+from frota.controllers.quiet import Quiet
 from frota.controllers.story import Story
 from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind, kinds_in
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
@@ -104,6 +105,7 @@ class ClusterController:
         self._kinds: frozenset[WatchedKind] = frozenset()
         self._since = clock.now()
         self._hushed = False  # the last pass ordered something, and told nothing more
+        self._quiet = Quiet()
 
     def reconcile(self) -> Result:
         """One pass. Raises StoreError when the store cannot be read or written."""
@@ -126,6 +128,9 @@ class ClusterController:
         view = replace(view, last_seen=max(view.last_seen, self._since))
         story = Story(wish.fleet, now)
         ended = self._take_ends(wish, story, now)
+        sight = (view.serial, self._digest, wish, replace(view, last_seen=0.0))
+        if not ended and self._quiet.holds(sight, now):
+            return Result(self._quiet.until)
         plan = self._plan(wish, wanted, view, now) if not fresh else self._looking()
         first_told = any(item.reason == TIME_OVER for item in plan.items)
         sent = not first_told and self._deliver(plan, view, story)
@@ -142,7 +147,9 @@ class ClusterController:
         if first_told:
             self._deliver(plan, view, Story(wish.fleet, now))
         self._settle(ended)
-        return Result(min(self._again_at(wish, view, plan, now), now + wish.compare))
+        again_at = min(self._again_at(wish, view, plan, now), now + wish.compare)
+        self._quiet = Quiet(sight, again_at)
+        return Result(again_at)
 
     def _content(self, wish: Wish) -> Wanted:
         """The released content. One that cannot be found leaves the one before."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from frota.controllers import brake, declare, moves, observe
 from frota.controllers.alarms import Alarms
@@ -28,6 +28,7 @@ from frota.controllers.draft import Draft
 from frota.controllers.inherit import inherit
 from frota.controllers.kills import Kills
 from frota.controllers.observe import ASKED
+from frota.controllers.quiet import Quiet
 from frota.controllers.records import Records
 from frota.controllers.same import Same
 from frota.controllers.status import Standings
@@ -42,18 +43,6 @@ from frota.ports.store import Conflict, Store
 from frota.ports.witness import Witness
 from frota.runtime.cause import cause_id
 from frota.runtime.result import Result
-
-
-class Quiet(NamedTuple):
-    """A pass that found nothing to do. Planners are pure: with the same records and the
-    same sight, and no deadline passed, the next pass would find the same."""
-
-    sight: tuple[object, ...] = ()
-    until: float = -inf
-
-    def holds(self, sight: tuple[object, ...], now: float) -> bool:
-        """Whether looking again would be in vain."""
-        return now < self.until and sight == self.sight
 
 
 class Rest:

@@ -30,10 +30,11 @@ class PipeAlarm:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._bell = -1
 
-    def listen(self, bell: Path) -> None:
-        """Be rung by other processes too, through a FIFO that is made there. Where none can
-        be made they cannot."""
+    def listen(self, bell: Path) -> bool:
+        """Be rung by other processes too, through a FIFO that is made there; whether one
+        could be."""
         self._bell = _fifo(bell)
+        return self._bell >= 0
 
     def wait(self, seconds: float) -> None:
         """See ``Alarm``."""

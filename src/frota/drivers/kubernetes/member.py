@@ -168,6 +168,8 @@ class Member:
         answers = self._beat.answers
         if answers and not why:
             self._display.last_seen = self._kit.clock.now()
+            if self._display.answers and not (self._identity.due or self._beat.unwelcome):
+                return  # all is as it was
         back = answers and not self._display.answers
         if back or self._beat.unwelcome:  # watches outlive the credentials they began with
             self._identity.known = self._display.identified = False
