@@ -17,6 +17,7 @@ WORKS = {
     "idle-audit": "1,000 host groups of 16 hosts and 200 VMs, with nothing to do",
     "crash-to-restart": "from a crash to the first order to restart",
     "plan-1000-clusters": "one change to 1,000 clusters: all planned, and the memory it takes",
+    "change-1000-clusters": "a change to three clusters of 1,000: until it is ordered",
     "delivery-sync": "first sync of 3 real clusters x 1,000 objects, beside a bare loop",
     "delivery-sync-kubectl": "the same beside kubectl apply --server-side",
     "delivery-plan": "plan of those 3,000 by server-side dry run, beside a bare loop and kubectl",

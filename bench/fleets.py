@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from frota.compile.kubernetes import batches, compile_fleet, membership
 from frota.model.delivery import Change, ClusterView
 from frota.model.deliveryplan import DeliveryPolicy
-from frota.model.objects import key_of
+from frota.model.objects import Object, key_of
 from frota.planners.delivery import prepare, stamped
 from frota.resources.documents import load
 from frota.twin import World
@@ -18,6 +19,8 @@ from frota.twin.clusters import ApiServer
 
 Document = dict[str, Any]
 
+NAME = "acme"
+LABEL = membership(NAME)
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "active-active"
 
 
@@ -33,23 +36,30 @@ class Fleet:
 
 
 def fleet_of(clusters: int) -> Fleet:
-    """The example with its production cluster so many times over, and another image of the
-    runtime in every one of them."""
-    files = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(EXAMPLE.glob("*"))]
-    documents = [resource.document for resource in load(files).resources]
-    template = next(d for d in documents if d["kind"] == "Cluster")
-    rest = [d for d in documents if d["kind"] != "Cluster"]
-    members = [_named(template, f"cluster-{number:04}") for number in range(clusters)]
-    before = tuple(rest + members)
+    """``documents``, and another image of the runtime in every cluster."""
+    before = documents(clusters)
     after = tuple(_with_another_image(d) for d in before)
-    label = membership(template["spec"]["fleet"])
     compiled = compile_fleet(before)
-    views = {name: view_of(name, objects, label) for name, objects in compiled.items()}
     total = sum(len(objects) for objects in compiled.values())
-    return Fleet(before, after, views, DeliveryPolicy(label), total)
+    return Fleet(before, after, views_of(compiled), DeliveryPolicy(LABEL), total)
 
 
-def _named(template: Document, name: str) -> Document:
+def documents(clusters: int) -> tuple[Document, ...]:
+    """The example with its production cluster so many times over."""
+    files = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(EXAMPLE.glob("*"))]
+    found = [resource.document for resource in load(files).resources]
+    template = next(d for d in found if d["kind"] == "Cluster")
+    rest = [d for d in found if d["kind"] != "Cluster"]
+    return tuple(rest + [named(template, f"cluster-{number:04}") for number in range(clusters)])
+
+
+def views_of(compiled: Mapping[str, Sequence[Object]]) -> dict[str, ClusterView]:
+    """What clusters show that have all of it."""
+    return {name: view_of(name, objects, LABEL) for name, objects in compiled.items()}
+
+
+def named(template: Document, name: str) -> Document:
+    """The same document under another name."""
     return {**deepcopy(template), "metadata": {**template["metadata"], "name": name}}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frota.model.rollout import Intent, Phase, Progress, RolloutFleet
-from frota.planners.rollout import StandIns, waves_of
+from frota.planners.rollout import StandIns, UnderWay, waves_of
 from tests.planners.rollout.builders import NEW, OLD, Play, fleet_of, stage
 
 REGIONS = ("east", "west", "north", "")
@@ -53,7 +53,7 @@ def check(play: Play) -> None:
     """What holds at every step."""
     stand_ins = StandIns(play.fleet)
     for name in play.last.under_way:
-        assert not stand_ins.met(name, play.last.under_way - {name})
+        assert not UnderWay(stand_ins, play.last.under_way - {name}).met(name)
         assert name in play.last.deliver
     named = {reason.subject for reason in play.last.reasons}
     for part in play.rollout.clusters:
@@ -140,7 +140,7 @@ def test_a_rollback_gives_everything_back(fleet: RolloutFleet, happenings: list[
 def check_apart(play: Play) -> None:
     stand_ins = StandIns(play.fleet)
     for name in play.last.under_way:
-        assert not stand_ins.met(name, play.last.under_way - {name})
+        assert not UnderWay(stand_ins, play.last.under_way - {name}).met(name)
 
 
 @given(fleets(), st.integers(0, 7), st.sampled_from(TROUBLES[1:4]))
@@ -169,7 +169,7 @@ def test_waves_hold_every_cluster_once_and_no_stand_ins(fleet: RolloutFleet) -> 
     assert sorted(placed) == sorted(member.cluster for member in fleet.members)
     for wave in waves:
         for name in wave.clusters:
-            assert not stand_ins.met(name, set(wave.clusters) - {name})
+            assert not UnderWay(stand_ins, set(wave.clusters) - {name}).met(name)
 
 
 @given(fleets(), st.lists(HAPPENINGS, max_size=15))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import socket
@@ -23,6 +22,7 @@ from frota.ports.clock import Clock
 from frota.ports.store import Compacted, StoreError
 from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
+from frota.runtime.garbage import collect_seldom
 from frota.runtime.lease import Leases
 from frota.store.bell import bell_of
 from frota.store.guard import Guard, Guarded
@@ -38,10 +38,6 @@ _ASK_AGAIN_S = 0.1
 # A change passes through four threads. With Python's own 5 ms each of them may wait that long
 # for one that computes.
 _SWITCH_S = 0.0005
-# Nearly all that is kept here is JSON, which refers to nothing that refers back to it, and a
-# collection of all of it holds up every thread for a third of a second. So the collector looks
-# after so many new containers, and at old ones a hundred times less often than at new ones.
-_COLLECT = (10_000, 10, 100)
 _REPEAT_S = 60.0  # the same trouble of the same group is told once in this time
 
 _UNSIGNED = Signing()
@@ -179,7 +175,7 @@ class Application:
         """Work until ``stop``. Raises MissingDriver for a group that has no driver here, and
         whatever ended an engine against all expectation."""
         sys.setswitchinterval(_SWITCH_S)
-        gc.set_threshold(*_COLLECT)
+        collect_seldom()
         while not self._stopping:
             try:
                 self.look()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from frota.compile.kubernetes import Memo, compile_site, membership, objectives, sites
+from frota.compile.kubernetes.site import Site
 from frota.controllers.clusterrecords import (
     CLUSTER,
     FLEET,
@@ -59,6 +60,15 @@ class _Declared:
         return {name: content.digest for name, content in self.contents.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """The content of a cluster, what it was compiled from, and what that can use again."""
+
+    site: Site
+    content: Wanted
+    memo: Memo
+
+
 class FleetController:
     """Keeps one fleet as declared. One instance acts on a fleet at a time. Without
     ``meters`` no rollout waits for objectives."""
@@ -81,7 +91,8 @@ class FleetController:
         self._read: tuple[tuple[str, str, int], ...] = ()
         self._declared: _Declared | None = None
         self._said: dict[str, str] = {}
-        self._memo = Memo()
+        self._memo = Memo()  # of reading the documents
+        self._compiled: dict[str, _Compiled] = {}
         self._contents = contents or Contents(store)
 
     def reconcile(self) -> Result:
@@ -146,11 +157,11 @@ class FleetController:
         entries = self._records.documents()
         read = tuple((entry.kind, entry.name, entry.revision) for entry in entries)
         if read != self._read:
-            self._declared = self._compiled(entries)
+            self._declared = self._declare(entries)
             self._read = read
         return self._declared
 
-    def _compiled(self, entries: list[Entry]) -> _Declared | None:
+    def _declare(self, entries: list[Entry]) -> _Declared | None:
         fleet = next((e.value for e in entries if (e.kind, e.name) == (FLEET, self._fleet)), None)
         if fleet is None:
             self._contents.declare(self._fleet, {})
@@ -163,12 +174,9 @@ class FleetController:
         names = {cluster["metadata"]["name"] for cluster in clusters}
         documents = (entry.value for entry in entries)
         found = [site for site in sites(documents, self._memo) if site.cluster in names]
-        label, before = membership(self._fleet), self._declared.contents if self._declared else {}
-        contents = {
-            site.cluster: prepare(compile_site(site, self._memo), label, before.get(site.cluster))
-            for site in found
-        }
         self._memo.turn()
+        self._compiled = {site.cluster: self._compile_site(site) for site in found}
+        contents = {name: compiled.content for name, compiled in self._compiled.items()}
         self._contents.declare(self._fleet, contents)
         digests = sorted((name, content.digest) for name, content in contents.items())
         promised = {site.cluster: objectives(site) for site in found}
@@ -179,6 +187,17 @@ class FleetController:
             promised=promised,
             meters=tuple(meter for meter in meters_of(clusters) if promised.get(meter.cluster)),
         )
+
+    def _compile_site(self, site: Site) -> _Compiled:
+        """What one cluster is to have; the same as before where it rests on the same."""
+        known = self._compiled.get(site.cluster)
+        if known is not None and known.site == site:
+            return known
+        memo = known.memo if known is not None else Memo()
+        objects = compile_site(site, memo)
+        memo.turn()
+        before = known.content if known is not None else None
+        return _Compiled(site, prepare(objects, membership(self._fleet), before), memo)
 
     def _current(
         self, declared: _Declared, entry: Entry | None, story: Story, now: float

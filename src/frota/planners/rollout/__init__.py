@@ -3,6 +3,6 @@
 from frota.planners.rollout.advance import advance, approval_hash
 from frota.planners.rollout.begin import begin
 from frota.planners.rollout.budget import burn
-from frota.planners.rollout.waves import StandIns, waves_of
+from frota.planners.rollout.waves import StandIns, UnderWay, waves_of
 
-__all__ = ["StandIns", "advance", "approval_hash", "begin", "burn", "waves_of"]
+__all__ = ["StandIns", "UnderWay", "advance", "approval_hash", "begin", "burn", "waves_of"]

@@ -26,7 +26,7 @@ from frota.model.rollout import (
 from frota.planners.delivery.wanted import digest
 from frota.planners.rollout.back import go_back, turned_round
 from frota.planners.rollout.progress import all_in, members_in, moved, seen, skipped
-from frota.planners.rollout.waves import StandIns, waves_of
+from frota.planners.rollout.waves import StandIns, UnderWay, waves_of
 
 _NAMED = (Progress.DELIVERING, Progress.FAILED, Progress.UNREACHABLE, Progress.SKIPPED)
 _MEASURED_S = 15.0  # until a burn rate may have become another one
@@ -94,7 +94,8 @@ class _Forward:
             phase = self._phase(passed=self._open(waves))
         self._name_troubles(aborted=aborted)
         order = [name for wave in waves for name in wave.clusters]
-        order += [name for name in self.parts if name not in set(order)]
+        staged = set(order)
+        order += [name for name in self.parts if name not in staged]
         record = replace(
             self.rollout, phase=phase, clusters=tuple(self.parts[name] for name in order)
         )
@@ -127,7 +128,7 @@ class _Forward:
     def _keep_going(self) -> None:
         """What was under way stays so. A cluster that was silent gave its place up: it gets
         it again when no region that stands in for its own changes."""
-        stand_ins = StandIns(self.fleet)
+        changing = UnderWay(StandIns(self.fleet))
         before = {p.cluster: p.state for p in self.rollout.clusters}
         going = [
             part
@@ -138,13 +139,14 @@ class _Forward:
         ]
         held = (Progress.DELIVERING, Progress.FAILED)
         for part in sorted(going, key=lambda p: (before.get(p.cluster) not in held, p.cluster)):
-            other = stand_ins.met(part.cluster, self.under_way)
+            other = changing.met(part.cluster)
             if other:
                 # Recorded as silent for as long as it has no place: nothing is written to it.
                 why = f"waits for {other}, whose region stands in for its own"
                 self.parts[part.cluster] = moved(part, Progress.UNREACHABLE, why, self.now)
             else:
                 self.under_way.add(part.cluster)
+                changing.add(part.cluster)
 
     def _open(self, waves: Sequence[Wave]) -> bool:
         """Go through the waves up to the first that is not passed; begin what may begin.
@@ -160,16 +162,16 @@ class _Forward:
     def _begin(self, wave: Wave) -> None:
         if self.rollout.intent is not Intent.RUN:
             return
-        stand_ins = StandIns(self.fleet)
         bad = [p.cluster for p in self.parts.values() if p.begun and p.state not in _SETTLED]
+        changing = UnderWay(StandIns(self.fleet), [*self.under_way, *bad])
         strange = set(bad) - set(wave.clusters)
         for name in wave.clusters:
             part = self.parts[name]
             if part.state is not Progress.WAITING:
                 continue
-            other = stand_ins.met(name, [*self.under_way, *bad])
+            other = changing.met(name)
             if strange or other:
-                why = f"waits for {other or sorted(strange)[0]}"
+                why = f"waits for {other or min(strange)}"
                 self.reasons.append(Refusal(name, "WaitsForCluster", why))
                 continue
             part = replace(part, begun=True)
@@ -178,6 +180,7 @@ class _Forward:
             self.parts[name] = part
             if part.state in (Progress.DELIVERING, Progress.FAILED):
                 self.under_way.add(name)
+                changing.add(name)
 
     def _passed(self, wave: Wave, later: Sequence[Wave]) -> bool:
         """Whether the gates of a wave are open."""

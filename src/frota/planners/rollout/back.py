@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from frota.model.plan import Refusal
@@ -16,7 +16,7 @@ from frota.model.rollout import (
     RolloutFleet,
 )
 from frota.planners.rollout.progress import NOT_SEEN, members_in, moved, skipped
-from frota.planners.rollout.waves import StandIns, waves_of
+from frota.planners.rollout.waves import StandIns, UnderWay, waves_of
 
 _TURNING = (Progress.DELIVERING, Progress.FAILED)
 _NAMED = (*_TURNING, Progress.UNREACHABLE, Progress.SKIPPED)
@@ -32,8 +32,7 @@ def go_back(
     turn.look(states)
     turn.keep_going()
     for wave in reversed(waves_of(fleet)):
-        for name in wave.clusters:
-            turn.begin(name, frozenset(wave.clusters))
+        turn.begin(wave.clusters)
     return turn.answer()
 
 
@@ -55,7 +54,11 @@ class _Turn:
     now: float
     parts: dict[str, ClusterProgress] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
+    changing: UnderWay = field(init=False)
     reasons: list[Refusal] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.changing = UnderWay(StandIns(self.fleet))
 
     def look(self, states: Mapping[str, ClusterState]) -> None:
         """How far each cluster is."""
@@ -84,24 +87,27 @@ class _Turn:
 
     def keep_going(self) -> None:
         """Those on their way go on before others begin."""
-        stand_ins = StandIns(self.fleet)
         for name, part in self.parts.items():
-            if part.state in _TURNING and not stand_ins.met(name, self.under_way):
-                self.under_way.add(name)
+            if part.state in _TURNING and not self.changing.met(name):
+                self._turn(name)
 
-    def begin(self, name: str, beside: frozenset[str]) -> None:
-        """Turn one cluster, if nothing that comes before it is on its way."""
-        part = self.parts[name]
-        if not part.begun or part.state is not Progress.WAITING:
-            return
-        first = StandIns(self.fleet).met(name, self.under_way) or next(
-            (x for x in sorted(self.under_way - beside) if self._goes(x)), ""
-        )
-        if first:
-            self.reasons.append(Refusal(name, "WaitsForCluster", f"goes back after {first}"))
-            return
-        self.parts[name] = moved(part, Progress.DELIVERING, "", self.now)
+    def begin(self, wave: Sequence[str]) -> None:
+        """Turn the clusters of a wave, if nothing that comes before them is on its way."""
+        ahead = min(filter(self._goes, self.under_way.difference(wave)), default="")
+        for name in wave:
+            part = self.parts[name]
+            if not part.begun or part.state is not Progress.WAITING:
+                continue
+            first = self.changing.met(name) or ahead
+            if first:
+                self.reasons.append(Refusal(name, "WaitsForCluster", f"goes back after {first}"))
+                continue
+            self.parts[name] = moved(part, Progress.DELIVERING, "", self.now)
+            self._turn(name)
+
+    def _turn(self, name: str) -> None:
         self.under_way.add(name)
+        self.changing.add(name)
 
     def _goes(self, name: str) -> bool:
         return self.parts[name].state is Progress.DELIVERING

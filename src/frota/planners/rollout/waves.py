@@ -22,12 +22,29 @@ class StandIns:
         """The regions that stand in for one, or that it stands in for."""
         return frozenset(self._regions.get(region, ()))
 
-    def met(self, cluster: str, others: Iterable[str]) -> str:
-        """One of ``others`` that must not change together with a cluster; empty if none."""
-        near = self.of(self._region_of.get(cluster, ""))
-        if not near:
-            return ""
-        return next((x for x in sorted(others) if self._region_of.get(x, "") in near), "")
+    def region_of(self, cluster: str) -> str:
+        """Where a cluster is; empty for one that is no member."""
+        return self._region_of.get(cluster, "")
+
+
+class UnderWay:
+    """Clusters that change, and which of them another one must not change together with."""
+
+    def __init__(self, stand_ins: StandIns, clusters: Iterable[str] = ()) -> None:
+        self._stand_ins = stand_ins
+        self._first: dict[str, str] = {}  # of each region, by name
+        for cluster in clusters:
+            self.add(cluster)
+
+    def add(self, cluster: str) -> None:
+        """One more."""
+        region = self._stand_ins.region_of(cluster)
+        self._first[region] = min(cluster, self._first.get(region, cluster))
+
+    def met(self, cluster: str) -> str:
+        """The first that must not change together with a cluster; empty if none."""
+        near = self._stand_ins.of(self._stand_ins.region_of(cluster))
+        return min((self._first[region] for region in near & self._first.keys()), default="")
 
 
 def waves_of(fleet: RolloutFleet) -> tuple[Wave, ...]:
