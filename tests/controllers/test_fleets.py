@@ -27,7 +27,7 @@ from frota.controllers.contents import BUNDLE, PART
 from frota.controllers.fleet import FleetController
 from frota.model.clusterstatus import ConditionType
 from frota.model.decision import Stage as DecisionStage
-from frota.model.delivery import ClusterView
+from frota.model.delivery import ClusterView, Delivery
 from frota.model.objects import Object, ObjectKey
 from frota.model.release import ClusterStatus, HeldPrune
 from frota.model.rollout import Intent, Phase, Progress, Rollout
@@ -250,6 +250,45 @@ def test_a_process_killed_again_and_again_gets_there_all_the_same(stage: Stage, 
     assert stage.rollout.phase is Phase.COMPLETED
     assert stage.rollout.generation == 1
     assert stage.reasons().count("RolloutBegins") == 1
+
+
+class Behind(TwinClusters):
+    """Clusters whose views may be those of a while ago; it counts what is ordered."""
+
+    orders = 0
+    held: ClusterView | None = None
+
+    def view(self, cluster: str) -> ClusterView:
+        view = super().view(cluster)
+        held = self.held if self.held is not None and self.held.cluster == cluster else view
+        return replace(held, last_seen=view.last_seen)
+
+    def order(self, delivery: Delivery) -> None:
+        self.orders += 1
+        super().order(delivery)
+
+
+def test_what_was_made_a_moment_ago_and_is_not_seen_yet_is_not_made_again(stage: Stage) -> None:
+    stage.until(Phase.COMPLETED)
+    clusters = Behind(stage.members, stage.clock)
+    stage.restart(clusters)
+    stage.step(5)
+    server, before = stage.members.members["prod"].server, clusters.orders
+    server.update(SPACE, "mallory", lambda item: item["metadata"]["labels"].clear())
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            stage.world.run_until(stage.world.now + 0.1)
+            stage.controllers[-1].reconcile()
+
+    while clusters.orders == before:
+        run(1)
+    clusters.held = clusters.view("prod")
+    run(9)
+    assert clusters.orders == before + 1
+    assert server.objects[SPACE].item["metadata"]["labels"]
+    run(20)  # what is never seen is made again, and not forgotten
+    assert clusters.orders > before + 1
 
 
 def test_drift_is_put_right_and_told_or_only_told(stage: Stage) -> None:

@@ -25,7 +25,14 @@ from frota.controllers.contents import Contents
 from frota.controllers.deliverystory import DeliveryStory
 from frota.controllers.quiet import Quiet
 from frota.controllers.story import Story
-from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind, kinds_in
+from frota.model.delivery import (
+    ClusterView,
+    Delivery,
+    DeliveryOutcome,
+    Verdict,
+    WatchedKind,
+    kinds_in,
+)
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
@@ -53,6 +60,8 @@ _LOOK_S = 0.05
 # After something was ordered its cluster has enough to do. How it stands is told when it is
 # done; or so much later, when that takes its time.
 _HUSH_S = 0.05
+# An answer may come before the event of the same write: for so long it is not made again.
+_SEEN_S = 1.0
 _JITTER = 0.2  # of the time between full comparisons, so that clusters do not keep step
 
 
@@ -100,6 +109,8 @@ class ClusterController:
         self._digest = ""
         self._health = HealthBook()
         self._flights: dict[str, _Flight] = {}
+        # What was made, by the version before it, until so much later.
+        self._made: dict[ObjectKey, tuple[str, float]] = {}
         self._story = DeliveryStory(cluster)
         self._compare_at = -inf
         self._kinds: frozenset[WatchedKind] = frozenset()
@@ -171,6 +182,11 @@ class ClusterController:
             if flight is not None:
                 self._memory = learn(self._memory, flight.plan, outcome, wish.policy, now)
                 self._story.ended(story, outcome)
+                self._made |= {
+                    result.key: (flight.sent[result.key][1], now + _SEEN_S)
+                    for result in outcome.results
+                    if result.verdict is Verdict.APPLIED
+                }
         return ended
 
     def _plan(self, wish: Wish, wanted: Wanted, view: ClusterView, now: float) -> DeliveryPlan:
@@ -181,6 +197,9 @@ class ClusterController:
             self._compare_at = now + wish.compare * (1 + _JITTER * (self._rng.random() - 0.5))
         plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
         self._memory = remember(self._memory, plan)
+        if not plan.waits:
+            kept = (at for at in self._made.items() if at[0] not in plan.settled and now < at[1][1])
+            self._made = dict(kept)
         return plan
 
     def _looking(self) -> DeliveryPlan:
@@ -213,11 +232,24 @@ class ClusterController:
         batches = tuple(
             fresh
             for batch in plan.batches
-            if (fresh := tuple(c for c in batch if not any(f.holds(c.key, view) for f in flights)))
+            if (
+                fresh := tuple(
+                    c
+                    for c in batch
+                    if not any(f.holds(c.key, view) for f in flights)
+                    and not self._comes(c.key, view)
+                )
+            )
         )
         if not batches:
             return None
         return Delivery(f"{self._cluster}-{self._new_id()}", self._cluster, batches)
+
+    def _comes(self, key: ObjectKey, view: ClusterView) -> bool:
+        """Whether an object was written just now, and that is not seen yet."""
+        live = view.objects.get(key)
+        seen = revision_of(live) if live is not None else ""
+        return key in self._made and seen == self._made[key][0]
 
     def _status(
         self,
@@ -305,6 +337,8 @@ class ClusterController:
 
     def _again_at(self, wish: Wish, view: ClusterView, plan: DeliveryPlan, now: float) -> float:
         again_at = plan.again_at if plan.waits else min(plan.again_at, self._compare_at)
+        if plan.batches and not self._flights:
+            again_at = min(again_at, now + _SEEN_S)
         if not view.answers:
             due = view.last_seen + wish.policy.unreachable_after
             again_at = min(again_at, due) if due > now else again_at

@@ -5,6 +5,7 @@ reach a network.)"""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 CLAIM_DIRECTORY = "/store"
@@ -59,6 +60,7 @@ def endpoint(source: str) -> Endpoint | None:
     return Endpoint(host, int(port or _PORTS[scheme])) if host else None
 
 
+@lru_cache(1024)
 def _parts(source: str) -> tuple[str, str, str]:
     match = _FORM.fullmatch(source)
     return (match[1], match[2], match[3]) if match else ("", "", source)
