@@ -60,6 +60,19 @@ def test_renewing_writes_only_when_it_must(pair: Pair) -> None:
     assert pair.stored().acquired == 1000.0
 
 
+def test_all_that_are_held_are_renewed_in_one_commit(pair: Pair) -> None:
+    for group in "ghi":
+        assert pair.one.ensure(group).held
+        pair.pass_time(0.5)
+    pair.store.commit([Write(KIND, "h", None, None)])
+    pair.pass_time(5.5)
+    revision = pair.store.changes(0)[1]
+    renewed = pair.one.ensure("g").again_at
+    assert pair.one.ensure("i").again_at == renewed
+    assert pair.store.changes(0)[1] == revision + 1
+    assert pair.store.get(KIND, "h") is None, "what somebody wrote is left alone"
+
+
 def test_a_holder_that_renews_keeps_it_for_ever(pair: Pair) -> None:
     for _ in range(50):
         assert pair.one.ensure("g").held
@@ -156,19 +169,19 @@ class Contention(RuleBasedStateMachine):
         self.clocks = [VirtualClock(1000.0 * (number + 1)) for number in range(3)]
         self.lives = 0
         self.leases = [self.new(number) for number in range(3)]
-        self.terms: list[int] = []
+        self.terms: dict[str, list[int]] = {"g": [], "h": []}
 
     def new(self, number: int) -> Leases:
         self.lives += 1
         return Leases(self.store, self.clocks[number], f"life {self.lives}")
 
-    @rule(who=st.integers(0, 2))
-    def ask(self, who: int) -> None:
-        standing = self.leases[who].ensure("g")
+    @rule(who=st.integers(0, 2), group=st.sampled_from("gh"))
+    def ask(self, who: int, group: str) -> None:
+        standing = self.leases[who].ensure(group)
         assert standing.again_at > self.clocks[who].now()
         if standing.held:
-            assert self.leases[who].held("g")
-            self.terms.append(standing.term)
+            assert self.leases[who].held(group)
+            self.terms[group].append(standing.term)
 
     @rule(seconds=st.floats(0, 25))
     def time_passes(self, seconds: float) -> None:
@@ -179,17 +192,19 @@ class Contention(RuleBasedStateMachine):
     def dies(self, who: int) -> None:
         self.leases[who] = self.new(who)
 
-    @rule(who=st.integers(0, 2))
-    def lets_go(self, who: int) -> None:
-        self.leases[who].release("g")
+    @rule(who=st.integers(0, 2), group=st.sampled_from("gh"))
+    def lets_go(self, who: int, group: str) -> None:
+        self.leases[who].release(group)
 
     @invariant()
     def at_most_one_holds(self) -> None:
-        assert sum(leases.held("g") for leases in self.leases) <= 1
+        for group in self.terms:
+            assert sum(leases.held(group) for leases in self.leases) <= 1
 
     @invariant()
     def terms_never_go_back(self) -> None:
-        assert self.terms == sorted(self.terms)
+        for terms in self.terms.values():
+            assert terms == sorted(terms)
 
 
 TestContention = Contention.TestCase

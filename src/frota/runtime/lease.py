@@ -7,6 +7,7 @@ anyone else may take it, whatever the clocks of the two show.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from frota.model.lease import Lease
@@ -56,7 +57,8 @@ class Leases:
         self._others: dict[str, tuple[int, float]] = {}  # revision, first seen at
 
     def ensure(self, group: str) -> Standing:
-        """Take or renew the lease of a group if that can and need be done now.
+        """Take or renew the lease of a group if that can and need be done now. When one has to
+        be renewed all that are held are, in one commit.
 
         Raises StoreError when the store cannot be written; a lease that is held stays held
         until its time is over.
@@ -72,14 +74,12 @@ class Leases:
             seen = self._others[group][1]
             return Standing(False, found.term, seen + found.duration, found.holder)
         fresh = self._renewed(found, now)
-        try:
-            self._store.commit([Write(KIND, group, fresh, 0 if entry is None else entry.revision)])
-        except Conflict:
+        write = Write(KIND, group, fresh, 0 if entry is None else entry.revision)
+        more = self._renewals(group, now) if mine is not None else ()
+        if not (self._write([write, *more]) or self._write([write])):
             # Somebody was faster; what they wrote is looked at soon.
             self._mine.pop(group, None)
             return Standing(False, fresh.term, now + self._duration * _RENEW_SHARE, "")
-        self._mine[group] = fresh
-        self._others.pop(group, None)
         return self._standing(fresh)
 
     def held(self, group: str) -> bool:
@@ -100,6 +100,24 @@ class Leases:
             self._store.commit([Write(KIND, group, replace(mine, holder=""), entry.revision)])
         except Conflict:
             return  # somebody else has it by now
+
+    def _renewals(self, but: str, now: float) -> Iterator[Write]:
+        """Of all other leases that are held, as far as nobody else wrote them."""
+        for group, lease in self._mine.items():
+            entry = self._store.get(KIND, group) if group != but else None
+            if entry is not None and entry.value == lease:
+                yield Write(KIND, group, self._renewed(lease, now), entry.revision)
+
+    def _write(self, writes: Sequence[Write]) -> bool:
+        """Have these leases; False: somebody else wrote one of them."""
+        try:
+            self._store.commit(writes)
+        except Conflict:
+            return False
+        for write in writes:
+            self._mine[write.name] = write.value
+            self._others.pop(write.name, None)
+        return True
 
     def _is_others(self, entry: Entry, now: float) -> bool:
         lease: Lease = entry.value
