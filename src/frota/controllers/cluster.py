@@ -8,8 +8,8 @@ seen, and sending it again changes nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from math import inf
 
@@ -23,16 +23,10 @@ from frota.controllers.clusterrecords import (
 )
 from frota.controllers.contents import Contents
 from frota.controllers.deliverystory import DeliveryStory
+from frota.controllers.flights import Flights
 from frota.controllers.quiet import Quiet
 from frota.controllers.story import Story
-from frota.model.delivery import (
-    ClusterView,
-    Delivery,
-    DeliveryOutcome,
-    Verdict,
-    WatchedKind,
-    kinds_in,
-)
+from frota.model.delivery import ClusterView, Delivery, DeliveryOutcome, WatchedKind, kinds_in
 from frota.model.deliveryplan import DeliveryMemory, DeliveryPlan
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey
 from frota.model.release import HELD_MOST, ClusterStatus, Drift, HeldPrune
@@ -47,7 +41,7 @@ from frota.planners.delivery import (
 )
 from frota.planners.delivery.conditions import Standing, cluster_conditions
 from frota.planners.delivery.runs import TIME_OVER
-from frota.planners.delivery.wanted import annotations_of, labels_of, revision_of
+from frota.planners.delivery.wanted import annotations_of, labels_of
 from frota.ports.clock import Clock
 from frota.ports.clusters import Clusters
 from frota.ports.store import Conflict, Store, Write
@@ -60,27 +54,7 @@ _LOOK_S = 0.05
 # After something was ordered its cluster has enough to do. How it stands is told when it is
 # done; or so much later, when that takes its time.
 _HUSH_S = 0.05
-# An answer may come before the event of the same write: for so long it is not made again.
-_SEEN_S = 1.0
 _JITTER = 0.2  # of the time between full comparisons, so that clusters do not keep step
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A delivery under way, with the plan that it is of. ``sent``: the digest of what is sent,
-    empty for a deletion, and the version that the object had before."""
-
-    plan: DeliveryPlan
-    sent: Mapping[ObjectKey, tuple[str, str]]
-
-    def holds(self, key: ObjectKey, view: ClusterView) -> bool:
-        """Whether a change of an object is still to be made, as far as is seen."""
-        if key not in self.sent:
-            return False
-        digest, before = self.sent[key]
-        live = view.objects.get(key)
-        made = live is not None and annotations_of(live).get(APPLIED) == digest
-        return live is None or not made or revision_of(live) == before
 
 
 class ClusterController:
@@ -108,9 +82,7 @@ class ClusterController:
         self._wanted_kinds: frozenset[WatchedKind] = frozenset()
         self._digest = ""
         self._health = HealthBook()
-        self._flights: dict[str, _Flight] = {}
-        # What was made, by the version before it, until so much later.
-        self._made: dict[ObjectKey, tuple[str, float]] = {}
+        self._flights = Flights()
         self._story = DeliveryStory(cluster)
         self._compare_at = -inf
         self._kinds: frozenset[WatchedKind] = frozenset()
@@ -139,6 +111,7 @@ class ClusterController:
         view = replace(view, last_seen=max(view.last_seen, self._since))
         story = Story(wish.fleet, now)
         ended = self._take_ends(wish, story, now)
+        self._flights.look(view, now)
         sight = (view.serial, self._digest, wish, replace(view, last_seen=0.0))
         if not ended and self._quiet.holds(sight, now):
             return Result(self._quiet.until)
@@ -178,15 +151,10 @@ class ClusterController:
         """Learn from deliveries that ended. Those of a process before this one teach nothing."""
         ended = [item for item in self._clusters.outcomes() if item.cluster == self._cluster]
         for outcome in ended:
-            flight = self._flights.pop(outcome.delivery, None)
-            if flight is not None:
-                self._memory = learn(self._memory, flight.plan, outcome, wish.policy, now)
+            plan = self._flights.end(outcome, now)
+            if plan is not None:
+                self._memory = learn(self._memory, plan, outcome, wish.policy, now)
                 self._story.ended(story, outcome)
-                self._made |= {
-                    result.key: (flight.sent[result.key][1], now + _SEEN_S)
-                    for result in outcome.results
-                    if result.verdict is Verdict.APPLIED
-                }
         return ended
 
     def _plan(self, wish: Wish, wanted: Wanted, view: ClusterView, now: float) -> DeliveryPlan:
@@ -197,9 +165,6 @@ class ClusterController:
             self._compare_at = now + wish.compare * (1 + _JITTER * (self._rng.random() - 0.5))
         plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
         self._memory = remember(self._memory, plan)
-        if not plan.waits:
-            kept = (at for at in self._made.items() if at[0] not in plan.settled and now < at[1][1])
-            self._made = dict(kept)
         return plan
 
     def _looking(self) -> DeliveryPlan:
@@ -216,7 +181,7 @@ class ClusterController:
         self._story.sends(story, plan, delivery)
         self._store.commit((), story.lines)
         story.lines.clear()
-        self._flights[delivery.id] = _Flight(plan, _sent(delivery, view))
+        self._flights.begin(delivery, plan, view)
         self._clusters.order(delivery)
         return True
 
@@ -226,30 +191,15 @@ class ClusterController:
             self._clusters.settle(outcome.delivery)
 
     def _delivery(self, plan: DeliveryPlan, view: ClusterView) -> Delivery | None:
-        """What of a plan is not on its way already: a fresh change does not wait for a
-        backlog, not even for one that its object was part of."""
-        flights = list(self._flights.values())
+        """What of a plan is not on its way already."""
         batches = tuple(
             fresh
             for batch in plan.batches
-            if (
-                fresh := tuple(
-                    c
-                    for c in batch
-                    if not any(f.holds(c.key, view) for f in flights)
-                    and not self._comes(c.key, view)
-                )
-            )
+            if (fresh := tuple(c for c in batch if self._flights.lacks(c, view)))
         )
         if not batches:
             return None
         return Delivery(f"{self._cluster}-{self._new_id()}", self._cluster, batches)
-
-    def _comes(self, key: ObjectKey, view: ClusterView) -> bool:
-        """Whether an object was written just now, and that is not seen yet."""
-        live = view.objects.get(key)
-        seen = revision_of(live) if live is not None else ""
-        return key in self._made and seen == self._made[key][0]
 
     def _status(
         self,
@@ -337,8 +287,7 @@ class ClusterController:
 
     def _again_at(self, wish: Wish, view: ClusterView, plan: DeliveryPlan, now: float) -> float:
         again_at = plan.again_at if plan.waits else min(plan.again_at, self._compare_at)
-        if plan.batches and not self._flights:
-            again_at = min(again_at, now + _SEEN_S)
+        again_at = min(again_at, self._flights.news_by)
         if not view.answers:
             due = view.last_seen + wish.policy.unreachable_after
             again_at = min(again_at, due) if due > now else again_at
@@ -348,15 +297,6 @@ class ClusterController:
 def kinds_of(objects: Iterable[Object], status: ClusterStatus | None) -> frozenset[WatchedKind]:
     """Kinds to be watched: those wanted, and those of which something may be left."""
     return kinds_in(objects) | (status.kinds if status is not None else frozenset())
-
-
-def _sent(delivery: Delivery, view: ClusterView) -> dict[ObjectKey, tuple[str, str]]:
-    found = {}
-    for change in (change for batch in delivery.batches for change in batch):
-        live = view.objects.get(change.key)
-        digest = annotations_of(change.desired).get(APPLIED, "") if change.desired else ""
-        found[change.key] = (digest, revision_of(live) if live is not None else "")
-    return found
 
 
 def _ran(

@@ -140,9 +140,11 @@ def told(status: Raw | None) -> Iterator[str]:
     if status is None:
         yield "nobody has looked at it yet"
         return
+    said: dict[str, list[str]] = {}  # what several conditions say is said once
     for condition in status["conditions"]:
         if not well(condition) and condition["message"]:
-            yield f"{condition['type']}: {condition['message']}"
+            said.setdefault(condition["message"], []).append(condition["type"])
+    yield from (f"{', '.join(kinds)}: {message}" for message, kinds in said.items())
     command = approve_command(status)
     if command:
         yield f"to let the deletions go: {command}"
