@@ -10,7 +10,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +143,16 @@ class ApiServer:
 
     # -- state --------------------------------------------------------------------------
 
-    def put(self, plural: str, namespace: str, name: str, **more: Any) -> dict[str, Any]:
+    def put(
+        self, plural: str, namespace: str, name: str, managed: Sequence[Any] = (), **more: Any
+    ) -> dict[str, Any]:
         """Write an object, as another client would."""
         kind = next(kind for rows in RESOURCES.values() for row, kind, _ in rows if row == plural)
         version = "apps/v1" if plural == "deployments" else "v1"
         item = {"apiVersion": version, "kind": kind, **more}
         item["metadata"] = {"name": name, "namespace": namespace, "labels": MEMBER}
+        if managed:
+            item["metadata"]["managedFields"] = managed
         written: dict[str, Any] = self._do(self._call(lambda: self._write(plural, item)))
         return written
 

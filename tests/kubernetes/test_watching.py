@@ -36,6 +36,23 @@ def test_it_lists_in_pages_and_then_watches(server: ApiServer, fleet: Fleet) -> 
     assert set(fleet.wakes) == {"c"}
 
 
+def test_alike_objects_share_what_says_who_owns_their_fields(
+    server: ApiServer, fleet: Fleet
+) -> None:
+    owned = {"manager": "frota", "fieldsV1": {"f:data": {"f:n": {}}}}
+    for number in range(3):
+        server.put("configmaps", "d", f"m{number}", managed=[owned], data={"n": str(number)})
+    fleet.attach(server)
+    fleet.until(lambda: fleet.view.complete)
+    server.put("configmaps", "d", "later", managed=[owned], data={"n": "4"})
+    fleet.until(lambda: "later" in fleet.names)
+    trees = [
+        item["metadata"]["managedFields"][0]["fieldsV1"] for item in fleet.view.objects.values()
+    ]
+    assert trees == [owned["fieldsV1"]] * 4
+    assert len({id(tree) for tree in trees}) == 1
+
+
 def test_a_line_may_be_huge_and_come_in_bits(server: ApiServer, fleet: Fleet) -> None:
     fleet.attach(server)
     fleet.until(lambda: fleet.view.complete)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from random import Random
 from typing import Any
@@ -36,6 +37,9 @@ _LATE_S = 30.0
 # API servers send a bookmark about once a minute; without a byte for longer the connection
 # leads nowhere.
 _SILENCE_S = 150.0
+# Thousands of objects are written with the same few trees of fields: each is kept once.
+_TREES_MOST = 1024
+_TREE_BYTES_MOST = 8 * 1024
 _WHOLE = "application/json"
 _ONE, _MANY = "as=PartialObjectMetadata;", "as=PartialObjectMetadataList;"
 _SORTS = {"ADDED": Sort.THERE, "MODIFIED": Sort.THERE, "DELETED": Sort.GONE}
@@ -166,11 +170,27 @@ class HttpSource:
         key = ObjectKey(self._kind.group, self._kind.kind, namespace, name)
         if not self._choice.whole:
             return Item(key, {}, revision, 0)
+        _share_trees(metadata.get("managedFields"))
         # Items of a list do not always say what they are.
         found["kind"] = self._kind.kind
         group, version = self._kind.group, self._kind.version
         found["apiVersion"] = f"{group}/{version}" if group else version
         return Item(key, found, revision, size)
+
+
+def _share_trees(managers: object) -> None:
+    """Have what each manager owns in an object be the same as in others that are alike; it
+    would be a third of what an object takes in memory."""
+    for entry in managers if isinstance(managers, list) else ():
+        if isinstance(entry, dict) and "fieldsV1" in entry:
+            text = msgspec.json.encode(entry["fieldsV1"])
+            if len(text) <= _TREE_BYTES_MOST:
+                entry["fieldsV1"] = _tree(text)
+
+
+@lru_cache(_TREES_MOST)
+def _tree(text: bytes) -> object:
+    return msgspec.json.decode(text)
 
 
 @contextmanager
