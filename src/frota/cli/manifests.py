@@ -19,7 +19,7 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _WIDTH = 1_000_000  # long text is not folded: a folded line is a different line to diff
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Quotes what may be misread, and never points back with an alias."""
 
     def ignore_aliases(self, data: object) -> bool:
@@ -27,7 +27,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _text(dumper: yaml.CSafeDumper, value: str) -> yaml.ScalarNode:
     if _BARE.fullmatch(value) and value.lower() not in _WORDS:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value)
     several_lines = "\n" in value and value.isascii() and value.replace("\n", "").isprintable()
