@@ -8,10 +8,28 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frota.compile.kubernetes import Memo, compile_fleet
+from frota.compile.kubernetes import Memo, compile_fleet, compile_site, sites
+from frota.model.objects import Object
 from tests.compile.fleets import EVERYTHING, documents
 
 BEFORE = list(documents(EVERYTHING))
+
+
+class Compiler:
+    """Compiles again and again, with what it remembers."""
+
+    def __init__(self) -> None:
+        self._reading = Memo()
+        self._clusters: dict[str, Memo] = {}
+
+    def compile(self, documents: list[dict[str, Any]]) -> dict[str, tuple[Object, ...]]:
+        found = sites(documents, self._reading)
+        self._reading.turn()
+        self._clusters = {s.cluster: self._clusters.get(s.cluster, Memo()) for s in found}
+        objects = {s.cluster: compile_site(s, self._clusters[s.cluster]) for s in found}
+        for memo in self._clusters.values():
+            memo.turn()
+        return objects
 
 
 def changed(document: dict[str, Any]) -> dict[str, Any]:
@@ -24,6 +42,7 @@ def changed(document: dict[str, Any]) -> dict[str, Any]:
             fresh["spec"]["args"] = ["--other"]
         case "Cluster":
             fresh["spec"]["telemetry"] = {"namespace": "elsewhere"}
+            fresh["spec"]["environment"] = "staging"
         case "Team":
             fresh["spec"]["members"]["viewers"] = ["others"]
     return fresh
@@ -31,18 +50,18 @@ def changed(document: dict[str, Any]) -> dict[str, Any]:
 
 @given(st.sets(st.integers(0, len(BEFORE) - 1)), st.sets(st.integers(0, len(BEFORE) - 1)))
 def test_it_is_the_same_as_without(first: set[int], second: set[int]) -> None:
-    memo = Memo()
+    compiler = Compiler()
     for places in (set[int](), first, second):
         now = [changed(d) if place in places else d for place, d in enumerate(BEFORE)]
-        assert compile_fleet(now, memo) == compile_fleet(now)
+        assert compiler.compile(now) == compile_fleet(now)
 
 
 def test_only_what_rests_on_a_change_is_made_anew() -> None:
-    memo = Memo()
-    before = compile_fleet(BEFORE, memo)
+    compiler = Compiler()
+    before = compiler.compile(BEFORE)
     services = [place for place, d in enumerate(BEFORE) if d["kind"] == "InferenceService"]
     now = [changed(d) if place == services[0] else d for place, d in enumerate(BEFORE)]
-    after = compile_fleet(now, memo)
+    after = compiler.compile(now)
     name = BEFORE[services[0]]["metadata"]["name"]
     for cluster, objects in after.items():
         kept = {id(item) for item in before[cluster]}
@@ -53,8 +72,8 @@ def test_only_what_rests_on_a_change_is_made_anew() -> None:
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    memo = Memo()
-    compile_fleet(BEFORE, memo)
+    compiler = Compiler()
+    compiler.compile(BEFORE)
     rest = [d for d in BEFORE if d["kind"] not in ("InferenceService", "TrainingJob")]
-    assert compile_fleet(rest, memo) == compile_fleet(rest)
-    assert compile_fleet(BEFORE, memo) == compile_fleet(BEFORE)
+    assert compiler.compile(rest) == compile_fleet(rest)
+    assert compiler.compile(BEFORE) == compile_fleet(BEFORE)

@@ -32,17 +32,9 @@ __all__ = [
 ]
 
 
-def compile_fleet(
-    documents: Iterable[Mapping[str, Any]], memo: Memo | None = None
-) -> dict[str, tuple[Object, ...]]:
+def compile_fleet(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Object, ...]]:
     """The objects of every cluster that is a member of a fleet, by the cluster's name, in
     the order of delivery. ``documents`` are normalised (``Resource.document``) and passed
     the rules of their kinds together.
-
-    ``memo``, of the last compilation, keeps what rests on unchanged documents: those that are
-    the same objects. What was compiled then must not have been changed since.
     """
-    memo = memo or Memo()
-    compiled = {site.cluster: compile_site(site, memo) for site in sites(documents, memo)}
-    memo.turn()
-    return compiled
+    return {site.cluster: compile_site(site) for site in sites(documents)}

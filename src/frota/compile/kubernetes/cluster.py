@@ -34,24 +34,25 @@ def compile_site(site: Site, memo: Memo | None = None) -> tuple[Object, ...]:
     """The objects of a cluster, in the order in which they are written, each with the
     labels of where it belongs. The same site gives the same objects, byte for byte.
 
-    ``memo`` keeps the objects of workloads; see ``compile_fleet``. Raises ValueError when two
+    ``memo``, of this cluster alone, keeps the objects of workloads. Raises ValueError when two
     objects would have one name: the rules of the kinds are to keep that from happening.
     """
     memo = memo or Memo()
-    mark = _Marking(site)
-    parts = list(_parts(site, mark, memo))
+    frame = memo.same("frame", replace(site, services=(), jobs=()))
+    mark = _Marking(frame)
+    parts = list(_parts(site, frame, mark, memo))
     objects: dict[ObjectKey, Manifest] = {}
     for part in parts:
         objects.update(part)
-    keys = memo.same(("keys", site.cluster), tuple(objects))
-    head = memo.of(("head", site.cluster), (keys,), lambda: mark.all([parent(site.fleet, keys)]))
+    keys = memo.same("keys", tuple(objects))
+    head = memo.of("head", (frame, keys), lambda: mark.all([parent(site.fleet, keys)]))
     objects.update(head)
     if len(objects) < sum(map(len, (*parts, head))):
         found = Counter(key for part in (*parts, head) for key in part)
         twice = sorted(str(key) for key, count in found.items() if count > 1)
         raise ValueError(f"cluster {site.cluster}: {', '.join(twice)} would be there twice")
-    order = memo.of(("order", site.cluster), (keys,), lambda: _ordered(objects))
-    return tuple(objects[key] for key in order)
+    order = memo.of("order", (keys,), lambda: _ordered(objects))
+    return tuple(map(objects.__getitem__, order))
 
 
 def _ordered(objects: Mapping[ObjectKey, Object]) -> tuple[ObjectKey, ...]:
@@ -94,23 +95,21 @@ def _shared(site: Site) -> Iterator[Manifest]:
     yield from telemetry.objects(site)
 
 
-def _parts(site: Site, mark: _Marking, memo: Memo) -> Iterator[Part]:
+def _parts(site: Site, frame: Site, mark: _Marking, memo: Memo) -> Iterator[Part]:
     """What is there whatever runs, then what runs. A workload rests on its own document and on
-    the cluster without all others."""
-    name = site.cluster
-    frame = memo.same(("frame", name), replace(site, services=(), jobs=()))
+    ``frame``, the cluster without all others."""
     queued = sorted({(job.namespace, job.queue) for job in site.jobs})
-    rest = memo.same(("rest", name), (bool(site.services), *queued))
-    yield memo.of(("shared", name), (frame, rest), lambda: mark.all(_shared(site)))
+    rest = memo.same("rest", (bool(site.services), *queued))
+    yield memo.of("shared", (frame, rest), lambda: mark.all(_shared(site)))
     for service in site.services:
         yield memo.of(
-            ("service objects", name, service.name),
+            ("service", service.name),
             (frame, service),
             partial(_marked, mark, _of_service, frame, service),
         )
     for job in site.jobs:
         yield memo.of(
-            ("job objects", name, job.name),
+            ("job", job.name),
             (frame, job),
             partial(_marked, mark, _of_job, frame, job),
         )

@@ -116,7 +116,8 @@ class _Documents:
 def sites(
     documents: Iterable[Mapping[str, Any]], memo: Memo | None = None
 ) -> tuple[values.Site, ...]:
-    """Every cluster that is a member of a fleet, by name. ``memo``: see ``compile_fleet``."""
+    """Every cluster that is a member of a fleet, by name. ``memo``, of the last reading, keeps
+    what rests on documents that are the same objects: they must not have been changed since."""
     written: dict[str, dict[str, Mapping[str, Any]]] = {}
     for document in documents:
         written.setdefault(document["kind"], {})[document["metadata"]["name"]] = document
