@@ -36,9 +36,9 @@ def server(tmp_path: Path, authority: trustme.CA) -> Iterator[ApiServer]:
 class Fleet:
     """The driver with one cluster, c."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follows: bool = True) -> None:
         self.port = KubernetesClusters(
-            SystemClock(), Random(1), Backoff(first=0.02, most=0.5).delay
+            SystemClock(), Random(1), Backoff(first=0.02, most=0.5).delay, follows=follows
         )
         self.wakes: list[str] = []
         self.port.on_change(self.wakes.append)

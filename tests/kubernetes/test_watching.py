@@ -53,6 +53,23 @@ def test_alike_objects_share_what_says_who_owns_their_fields(
     assert len({id(tree) for tree in trees}) == 1
 
 
+def test_looking_once_lists_and_does_not_watch(server: ApiServer) -> None:
+    server.put("configmaps", "d", "m1")
+    fleet = Fleet(follows=False)
+    try:
+        fleet.attach(server)
+        fleet.until(lambda: fleet.view.complete)
+        server.kill()
+        fleet.until(lambda: not fleet.view.answers)
+        server.put("configmaps", "d", "m2")
+        server.start()
+        fleet.until(lambda: fleet.view.complete)  # what was away is listed once more
+        assert fleet.names == {"m1", "m2"}
+    finally:
+        fleet.port.close()
+    assert not [query for _, _, query in server.requests if "watch" in query]
+
+
 def test_a_line_may_be_huge_and_come_in_bits(server: ApiServer, fleet: Fleet) -> None:
     fleet.attach(server)
     fleet.until(lambda: fleet.view.complete)

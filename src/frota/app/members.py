@@ -31,17 +31,17 @@ class Members:
     close: Callable[[], None]
 
 
-def members_of(driver: str, clock: Clock, *, speed: float) -> Members | None:
-    """The port of a driver; None when there is none of that name. Raises MissingDriver when
-    its library is not installed."""
+def members_of(driver: str, clock: Clock, *, speed: float, follows: bool = True) -> Members | None:
+    """The port of a driver; None when there is none of that name. Without ``follows`` real
+    clusters are looked at once. Raises MissingDriver when its library is not installed."""
     if driver == KUBERNETES:
-        return _kubernetes(clock)
+        return _kubernetes(clock, follows=follows)
     if driver == TWIN:
         return _twin(clock, speed)
     return None
 
 
-def _kubernetes(clock: Clock) -> Members:
+def _kubernetes(clock: Clock, *, follows: bool) -> Members:
     try:
         from frota.drivers.kubernetes.clusters import KubernetesClusters
     except ImportError as error:
@@ -50,7 +50,8 @@ def _kubernetes(clock: Clock) -> Members:
             "pip install 'frota[kubernetes]'"
         ) from None
     alarm = PipeAlarm()
-    clusters = KubernetesClusters(clock, random.SystemRandom(), Backoff(0.25, 8.0).delay)
+    delay = Backoff(0.25, 8.0).delay
+    clusters = KubernetesClusters(clock, random.SystemRandom(), delay, follows=follows)
 
     def close() -> None:
         clusters.close()

@@ -157,6 +157,8 @@ def _sights(situations: Sequence[Situation], *, check: bool) -> list[_Sight]:
 
 
 def _data(sights: Sequence[_Sight]) -> list[dict[str, Any]]:
+    if not sights:
+        return []
     from frota.cli import planview
 
     return [

@@ -70,8 +70,7 @@ class Terminal:
             return
         import json
 
-        json.dump(value, self.out, indent=2, ensure_ascii=False)
-        self.out.write("\n")
+        self.out.write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str | Cell]]) -> None:
         """Columns with a head; the last one may be of any width."""

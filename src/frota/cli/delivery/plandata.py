@@ -87,4 +87,6 @@ def _object(item: Item, look: Look, *, full: bool) -> dict[str, Any]:
 
 def _json(value: Any) -> Any:
     """Plain lists and mappings, whatever the driver made the object of."""
+    if value is None or isinstance(value, str | int):
+        return value
     return json.loads(json.dumps(value, default=dict))

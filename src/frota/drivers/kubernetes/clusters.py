@@ -36,7 +36,7 @@ class KubernetesClusters:
     """All member clusters of one process. Safe to use from any thread.
 
     ``delay`` gives the wait in seconds after so many failures in a row, drawn from ``rng``.
-    Objects that match ``selector`` are watched.
+    Objects that match ``selector`` are watched; without ``follows`` they are looked at once.
     """
 
     def __init__(
@@ -46,8 +46,9 @@ class KubernetesClusters:
         delay: Callable[[int, Random], float],
         *,
         selector: str = MEMBERSHIP_LABEL,
+        follows: bool = True,
     ) -> None:
-        self._kit = Kit(clock, rng, delay, selector, self._wake, self._end)
+        self._kit = Kit(clock, rng, delay, selector, self._wake, self._end, follows)
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
         self._deliveries: dict[str, DeliveryOutcome | str] = {}  # or the cluster, until it ends

@@ -36,7 +36,8 @@ _NEW_KIND_S = (0.5, 0.5, 1.0, 2.0, 4.0)  # between looks after a CRD was applied
 @dataclass(frozen=True, slots=True)
 class Kit:
     """What all members of a process share. ``delay``: the wait in seconds after so many
-    failures in a row. ``changed`` takes the name of a cluster, ``ended`` an outcome."""
+    failures in a row. ``changed`` takes the name of a cluster, ``ended`` an outcome. Without
+    ``follows`` objects are listed and not watched."""
 
     clock: Clock
     rng: Random
@@ -44,6 +45,7 @@ class Kit:
     selector: str
     changed: Callable[[str], None]
     ended: Callable[[DeliveryOutcome], None]
+    follows: bool = True
 
 
 class Member:
@@ -134,7 +136,9 @@ class Member:
         choice = Choice(kind, kit.selector if selected else "", whole=selected)
         source = HttpSource(choice, self._link, self._discovery, kit.rng)
         reflector = Reflector(kit.delay, kit.rng)
-        return Pump(reflector, source, self._lock, self._heard_of, self._broken)
+        return Pump(
+            reflector, source, self._lock, self._heard_of, self._broken, follows=kit.follows
+        )
 
     def _keep(self, name: str, run: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run something for as long as the cluster is watched, whatever befalls it."""

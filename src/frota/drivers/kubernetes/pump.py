@@ -37,7 +37,8 @@ class Source(Protocol):
 class Pump:
     """One reflector that runs, for one event loop. ``lock`` is held while the reflector
     changes. ``changed`` is called after whatever may have changed what it shows, with the
-    events if it was events; ``broken`` when a stream ended out of order."""
+    events if it was events; ``broken`` when a stream ended out of order. Without ``follows`` it
+    lists and does not watch."""
 
     def __init__(
         self,
@@ -46,12 +47,15 @@ class Pump:
         lock: threading.Lock,
         changed: Callable[[Sequence[Event]], None],
         broken: Callable[[], None],
+        *,
+        follows: bool = True,
     ) -> None:
         self.reflector = reflector
         self._source = source
         self._lock = lock
         self._changed = changed
         self._broken = broken
+        self._follows = follows
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -94,8 +98,13 @@ class Pump:
                 self.reflector.rested()
             elif isinstance(step, ReadPage):
                 await self._read(step)
-            else:
+            elif self._follows:
                 await self._follow(step)
+            elif self.reflector.current:
+                return
+            else:
+                with self._lock:
+                    self.reflector.again()
 
     async def _read(self, step: ReadPage) -> None:
         try:
