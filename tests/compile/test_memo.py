@@ -71,6 +71,18 @@ def test_only_what_rests_on_a_change_is_made_anew() -> None:
                 assert (id(item) in kept) == (owner != name)
 
 
+def test_what_a_team_may_do_leaves_its_workloads_as_they_are() -> None:
+    compiler = Compiler()
+    before = compiler.compile(BEFORE)
+    now = [changed(d) if d["kind"] == "Team" else d for d in BEFORE]
+    for cluster, objects in compiler.compile(now).items():
+        kept = {id(item) for item in before[cluster]}
+        bindings = [item for item in objects if item["kind"] == "RoleBinding"]
+        services = [i for i in objects if "frota.dev/service" in i["metadata"]["labels"]]
+        assert all(id(item) in kept for item in services)
+        assert any(id(item) not in kept for item in bindings)
+
+
 def test_what_is_gone_is_forgotten() -> None:
     compiler = Compiler()
     compiler.compile(BEFORE)

@@ -23,7 +23,7 @@ from frota.compile.kubernetes.applyset import PART_OF, membership, parent
 from frota.compile.kubernetes.labels import TEAM, Manifest, site_labels
 from frota.compile.kubernetes.memo import Memo
 from frota.compile.kubernetes.order import batches
-from frota.compile.kubernetes.site import Job, Service, Site
+from frota.compile.kubernetes.site import Job, Service, Site, Tenancy
 from frota.model.objects import Object, ObjectKey, key_of
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def compile_site(site: Site, memo: Memo | None = None) -> tuple[Object, ...]:
     memo = memo or Memo()
     frame = memo.same("frame", replace(site, services=(), jobs=()))
     mark = _Marking(frame)
-    parts = list(_parts(site, frame, mark, memo))
+    parts = [_shared_part(site, frame, mark, memo), *_workloads(site, frame, mark, memo)]
     objects: dict[ObjectKey, Manifest] = {}
     for part in parts:
         objects.update(part)
@@ -95,23 +95,28 @@ def _shared(site: Site) -> Iterator[Manifest]:
     yield from telemetry.objects(site)
 
 
-def _parts(site: Site, frame: Site, mark: _Marking, memo: Memo) -> Iterator[Part]:
-    """What is there whatever runs, then what runs. A workload rests on its own document and on
-    ``frame``, the cluster without all others."""
+def _shared_part(site: Site, frame: Site, mark: _Marking, memo: Memo) -> Part:
     queued = sorted({(job.namespace, job.queue) for job in site.jobs})
     rest = memo.same("rest", (bool(site.services), *queued))
-    yield memo.of("shared", (frame, rest), lambda: mark.all(_shared(site)))
+    return memo.of("shared", (frame, rest), lambda: mark.all(_shared(site)))
+
+
+def _workloads(site: Site, frame: Site, mark: _Marking, memo: Memo) -> Iterator[Part]:
+    """What runs. It rests on its own document and on the cluster, without all others and without
+    what its teams may do and use there."""
+    names = tuple(Tenancy(tenancy.team, tenancy.namespace) for tenancy in frame.tenancies)
+    ground = memo.same("ground", replace(frame, tenancies=names))
     for service in site.services:
         yield memo.of(
             ("service", service.name),
-            (frame, service),
-            partial(_marked, mark, _of_service, frame, service),
+            (ground, service),
+            partial(_marked, mark, _of_service, ground, service),
         )
     for job in site.jobs:
         yield memo.of(
             ("job", job.name),
-            (frame, job),
-            partial(_marked, mark, _of_job, frame, job),
+            (ground, job),
+            partial(_marked, mark, _of_job, ground, job),
         )
 
 

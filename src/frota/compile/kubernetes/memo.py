@@ -18,20 +18,19 @@ class Memo:
         self._now: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
 
     def of(self, name: Hashable, inputs: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What ``make`` returns; or returned last, when the inputs are the same objects."""
+        """What ``make`` returns; or returned last, when the inputs are the same objects or what
+        it returns is equal."""
         known = self._last.get(name)
         if known is None or not all(map(is_, known[0], inputs)):
-            known = (inputs, make())
+            made = make()
+            known = (inputs, made if known is None or known[1] != made else known[1])
         self._now[name] = known
         return cast(T, known[1])
 
     def same(self, name: Hashable, value: T) -> T:
         """The value; or that of the last time when it is equal, so that what rests on it is
         used again."""
-        known = self._last.get(name)
-        kept = value if known is None or known[1] != value else known[1]
-        self._now[name] = ((), kept)
-        return cast(T, kept)
+        return self.of(name, (value,), lambda: value)
 
     def turn(self) -> None:
         """A compilation is over."""
