@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from frota.compile.kubernetes.order import batches
 from frota.model.delivery import Delivery
 from frota.model.deliveryplan import DeliveryPlan
 from frota.model.objects import MEMBERSHIP_LABEL, Object, ObjectKey, key_of
-from frota.planners.delivery import plan_delivery
+from frota.planners.delivery import plan_delivery, prepare, remember
 from tests.planners.delivery.builders import (
     OURS,
     POLICY,
@@ -294,3 +295,39 @@ def test_the_same_input_gives_the_same_plan(content: list[Object]) -> None:
     view = view_of([_live(item) for item in content[:2]])
     one = plan_delivery(wanted_of(content), view, POLICY)
     assert one == plan_delivery(wanted_of(content), view, POLICY)
+
+
+def noted(items: list[Object], which: set[int], note: str) -> list[Object]:
+    """The same objects, some of them with another annotation."""
+    return [
+        {**item, "metadata": {**item["metadata"], "annotations": {"note": note}}}
+        if place in which
+        else item
+        for place, item in enumerate(items)
+    ]
+
+
+@settings(max_examples=60)
+@given(
+    contents(),
+    st.lists(tampering(), max_size=3),
+    st.lists(st.sets(st.integers(0, 6)), min_size=1, max_size=4),
+)
+def test_looking_at_what_changed_finds_what_looking_at_all_does(
+    content: list[Object], hands: list[tuple[int, str, str]], changes: list[set[int]]
+) -> None:
+    cluster = Cluster()
+    cluster.bring(*content)
+    for which, field, value in hands:
+        tamper(cluster, which, field, value)
+    cluster.run(1.0)
+    view, memory, now = cluster.view, cluster.memory, cluster.clock.now()
+    wanted, items = prepare(content, OURS), content
+    for number, places in enumerate(changes):
+        plan = plan_delivery(wanted, view, POLICY, memory, now)
+        whole = plan_delivery(wanted, view, POLICY, replace(memory, compared=None), now)
+        in_order = replace(plan, items=tuple(sorted(plan.items, key=attrgetter("key"))))
+        assert in_order == replace(whole, items=tuple(sorted(whole.items, key=attrgetter("key"))))
+        memory = remember(memory, plan)
+        items = noted(items, places, str(number))
+        wanted = prepare(items, OURS, wanted)

@@ -24,14 +24,16 @@ START = 1000.0
 class Stage:
     """A loop in virtual time whose reconcile is given by the test."""
 
-    def __init__(self, limit: int = 100, pause_s: float = 0.0, rest: float = 0.0) -> None:
+    def __init__(
+        self, limit: int = 100, pause_s: float = 0.0, lone: float = 0.0, rest: float = 0.0
+    ) -> None:
         self.clock = VirtualClock(START)
         self.alarm = VirtualAlarm(self.clock)
         self.told = Told()
         self.queue = WorkQueue(Random(1), Backoff(1.0, 8.0), limit=limit)
         self.runs: list[tuple[float, str]] = []
         self.then: Callable[[str], Result] = lambda _key: Result()
-        worker = Worker(self.queue, self.reconcile, self.clock, self.told, rest=rest)
+        worker = Worker(self.queue, self.reconcile, self.clock, self.told, rest=rest, lone=lone)
         self.loop = Loop(worker, self.alarm, pause_s=pause_s)
 
     def reconcile(self, key: str) -> Result:
@@ -65,7 +67,7 @@ def test_news_within_a_pause_is_answered_by_one_reconcile() -> None:
 
 
 def test_only_a_key_that_is_pressed_rests_long() -> None:
-    stage = Stage(rest=9.0)
+    stage = Stage(lone=1.0, rest=9.0)
 
     def take(_key: str) -> Result:
         stage.clock.time += 0.05

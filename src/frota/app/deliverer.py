@@ -19,10 +19,10 @@ from frota.runtime.loop import Loop
 from frota.runtime.queue import WorkQueue
 from frota.runtime.worker import Observer, Worker
 
-# A change of what is declared is on the way at once. While many objects are written, each of
-# them is news: a tenth of the time is enough for looking at it.
+# A change of what is declared is on the way at once, and so is what puts one drift right. While
+# many objects are written, each of them is news: a tenth of the time is enough for looking at it.
 _PAUSE_S = 0.001
-_REST = 9.0
+_LONE, _REST = 1.0, 9.0
 
 
 class Deliverer:
@@ -50,7 +50,7 @@ class Deliverer:
             leases, lease_of, self._make, lambda cluster, _: clusters.detach(cluster)
         )
         queue = WorkQueue(self._rng)
-        worker = Worker(queue, self._tenure.reconcile, clock, observer, rest=_REST)
+        worker = Worker(queue, self._tenure.reconcile, clock, observer, rest=_REST, lone=_LONE)
         loop = Loop(worker, alarm, pause_s=_PAUSE_S)
         self.turning = Turning(loop, "deliveries", self._finish)
         clusters.on_change(self.turning.wake)

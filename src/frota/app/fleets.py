@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from frota.app.publisher import Publisher
 
 _PAUSE_S = 0.001
-_REST = 4.0  # times as long as a pass took, between two of one fleet
+# Times as long as a pass took, between two of one fleet: what it wrote is news to itself.
+_REST = 4.0
 _STALL_S = 2.0  # of real time
 MakeObserver = Callable[[Clock], Observer]
 
@@ -76,7 +77,7 @@ class Fleets:
         self._alarm = FasterAlarm(PipeAlarm(), speed)
         watcher = observer(self._clock)
         queue = WorkQueue(random.SystemRandom())
-        worker = Worker(queue, self._tenure.reconcile, self._clock, watcher, rest=_REST)
+        worker = Worker(queue, self._tenure.reconcile, self._clock, watcher, rest=_REST, lone=_REST)
         loop = Loop(worker, self._alarm, pause_s=_PAUSE_S, stall_s=_STALL_S * speed)
         self._turning = Turning(loop, "fleets", self._finish)
         self._started = False

@@ -143,9 +143,17 @@ class ClusterController:
             label = wish.policy.membership
             found = self._contents.find(wish.fleet, self._cluster, digest, label, held)
             if found is not None and found is not self._wanted:
+                self._wanted_kinds = self._kinds_of(found)
                 self._wanted, self._digest = found, digest
-                self._wanted_kinds = kinds_in(found.objects.values())
         return self._wanted
+
+    def _kinds_of(self, found: Wanted) -> frozenset[WatchedKind]:
+        altered = found.altered
+        if altered is not None and altered.digest == self._digest:
+            changed = kinds_in(found.objects[key] for key in altered.keys)
+            if changed <= self._wanted_kinds:
+                return self._wanted_kinds
+        return kinds_in(found.objects.values())
 
     def _take_ends(self, wish: Wish, story: Story, now: float) -> list[DeliveryOutcome]:
         """Learn from deliveries that ended. Those of a process before this one teach nothing."""
@@ -161,7 +169,7 @@ class ClusterController:
         if wish.release is None or not self._digest:
             return DeliveryPlan(self._cluster, waits="nothing was released for it yet")
         if now >= self._compare_at:  # trust no watch for longer than this
-            self._memory = replace(self._memory, settled={})
+            self._memory = replace(self._memory, settled={}, compared=None)
             self._compare_at = now + wish.compare * (1 + _JITTER * (self._rng.random() - 0.5))
         plan = plan_delivery(wanted, view, wish.policy, self._memory, now)
         self._memory = remember(self._memory, plan)

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from frota.model.delivery import Change, Verdict
-from frota.model.objects import ObjectKey
+from frota.model.objects import Object, ObjectKey
 
 
 class DriftPolicy(StrEnum):
@@ -107,6 +107,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What a plan was made from, where nothing of the set was there besides the content: the
+    digest of the content, and the very objects of the view. ``open``: the keys of the content
+    that are not settled, or not for good."""
+
+    digest: str
+    objects: Mapping[ObjectKey, Object]
+    open: frozenset[ObjectKey]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryPlan:
     """The answer of the delivery planner for one cluster.
 
@@ -123,6 +134,7 @@ class DeliveryPlan:
     waits: str = ""
     settled: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     again_at: float = inf
+    compared: Compared | None = field(default=None, compare=False)
 
     @property
     def empty(self) -> bool:
@@ -164,3 +176,4 @@ class DeliveryMemory:
     attempts: Mapping[ObjectKey, Attempt] = field(default_factory=dict)
     corrections: Mapping[ObjectKey, Correction] = field(default_factory=dict)
     settled: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)
+    compared: Compared | None = None

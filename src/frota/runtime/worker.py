@@ -30,9 +30,9 @@ class Observer(Protocol):
 class Worker:
     """Takes due keys from a queue and reconciles them, one at a time.
 
-    After a reconcile its key rests as long as that took, a second at most; and ``rest`` times
-    as long when the reconcile itself had waited for the end of a rest. What comes in many small
-    pieces is so answered in few passes, and what comes alone at once.
+    After a reconcile its key rests ``lone`` times as long as that took, a second at most; and
+    ``rest`` times as long when the reconcile itself had waited for the end of a rest. What comes
+    in many small pieces is so answered in few passes, and what comes alone soon.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Worker:
         observer: Observer,
         *,
         rest: float = 0.0,
+        lone: float = 0.0,
     ) -> None:
         self.queue = queue
         self.clock = clock
         self.observer = observer
         self._reconcile = reconcile
         self._rest = rest
+        self._lone = lone
 
     def run_due(self) -> bool:
         """Reconcile the key that is due longest; False when none is due. An error of the
@@ -64,7 +66,7 @@ class Worker:
             self.tell_failed(key, error, again_at)
         else:
             now = self.clock.now()
-            times = self._rest if self.queue.pressed(key) else min(1.0, self._rest)
+            times = self._rest if self.queue.pressed(key) else self._lone
             rests = min(_REST_MOST_S, times * (now - began))
             self.queue.done(key, result.again_at, rests_until=now + rests)
         return True

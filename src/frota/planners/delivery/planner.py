@@ -7,7 +7,7 @@ seen is never deleted, and what is not Frota's is never written over without a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from operator import attrgetter
@@ -15,6 +15,7 @@ from operator import attrgetter
 from frota.compile.kubernetes.order import rank
 from frota.model.delivery import Change, ClusterView
 from frota.model.deliveryplan import (
+    Compared,
     DeliveryMemory,
     DeliveryPlan,
     DeliveryPolicy,
@@ -41,16 +42,12 @@ def plan_delivery(
     if not view.answers or not view.complete:
         why = view.error or (INCOMPLETE if view.answers else "the cluster does not answer")
         return DeliveryPlan(view.cluster, waits=why)
-    surplus = {
-        key: item
-        for key, item in view.objects.items()
-        if key not in wanted.objects and labels_of(item).get(MEMBERSHIP_LABEL) == policy.membership
-    }
-    case = Case(
-        covering(wanted, surplus, policy.membership), view, policy, memory or DeliveryMemory(), now
-    )
+    memory = memory or DeliveryMemory()
+    fresh = _fresh(wanted, view, memory)
+    surplus = {} if fresh is not None else _surplus(wanted, view, policy.membership)
+    case = Case(covering(wanted, surplus, policy.membership), view, policy, memory, now)
     work = _Work()
-    work.compare(case)
+    work.compare(case, fresh)
     pruned = prune(case, surplus) if surplus else Pruned(())
     items = in_sequence([*work.items, *pruned.items], wanted, approved=pruned.approved)
     return DeliveryPlan(
@@ -60,7 +57,34 @@ def plan_delivery(
         held=pruned.held,
         settled=work.settled,
         again_at=min(work.again_at, pruned.again_at),
+        compared=Compared(wanted.digest, view.objects, frozenset(work.open))
+        if not surplus
+        else None,
     )
+
+
+def _fresh(
+    wanted: Wanted, view: ClusterView, memory: DeliveryMemory
+) -> Collection[ObjectKey] | None:
+    """The keys of what may be other than at the last plan; None where that may be all. A change
+    of one object must not cost looking at a thousand."""
+    last, altered = memory.compared, wanted.altered
+    if last is None or last.objects is not view.objects:
+        return None
+    if last.digest == wanted.digest:
+        return last.open
+    if altered is None or altered.digest != last.digest:
+        return None
+    return last.open | altered.keys
+
+
+def _surplus(wanted: Wanted, view: ClusterView, membership: str) -> dict[ObjectKey, Object]:
+    """What is in the set and not wanted."""
+    return {
+        key: item
+        for key, item in view.objects.items()
+        if key not in wanted.objects and labels_of(item).get(MEMBERSHIP_LABEL) == membership
+    }
 
 
 @dataclass(slots=True)
@@ -69,12 +93,14 @@ class _Work:
 
     items: list[Item] = field(default_factory=list)
     settled: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
+    open: list[ObjectKey] = field(default_factory=list)
     again_at: float = inf
 
-    def compare(self, case: Case) -> None:
-        """Every wanted object with the live one."""
+    def compare(self, case: Case, fresh: Collection[ObjectKey] | None) -> None:
+        """Every wanted object with the live one; or those of the ``fresh`` keys."""
         known, live_objects = case.memory.settled, case.view.objects
-        for key, content in case.wanted.digests.items():
+        for key in case.wanted.digests if fresh is None else self._only(case, fresh):
+            content = case.wanted.digests[key]
             live = live_objects.get(key)
             at = (revision_of(live) if live is not None else "", content)
             if at[0] and known.get(key) == at:
@@ -86,6 +112,15 @@ class _Work:
                 self.items.append(verdict.item)
             else:  # what time alone will change is looked at again
                 self.settled[key] = at if verdict.again_at == inf else ("", content)
+            if verdict.item is not None or verdict.again_at != inf:
+                self.open.append(key)
+
+    def _only(self, case: Case, fresh: Collection[ObjectKey]) -> Sequence[ObjectKey]:
+        """These keys in the order of contents; all others are as they were."""
+        self.settled = dict(case.memory.settled)
+        for key in fresh:
+            self.settled.pop(key, None)
+        return sorted(fresh, key=lambda key: (rank(case.wanted.objects[key]), key))
 
 
 def _batches(

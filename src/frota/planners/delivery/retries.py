@@ -45,7 +45,7 @@ def remember(memory: DeliveryMemory, plan: DeliveryPlan) -> DeliveryMemory:
         return memory
     open_keys = {item.key for item in plan.items}
     attempts = {key: attempt for key, attempt in memory.attempts.items() if key in open_keys}
-    return replace(memory, attempts=attempts, settled=plan.settled)
+    return replace(memory, attempts=attempts, settled=plan.settled, compared=plan.compared)
 
 
 def learn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -23,12 +23,22 @@ _DIGEST_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Altered:
+    """A content that was made from another one of the same keys: the digest of that one, and
+    the keys of what is other than there."""
+
+    digest: str
+    keys: frozenset[ObjectKey]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Objects by key in the order they came, with the digest of each and of all."""
 
     objects: Mapping[ObjectKey, Object]
     digests: Mapping[ObjectKey, str]
     digest: str
+    altered: Altered | None = field(default=None, compare=False)
 
 
 def prepare(objects: Sequence[Object], membership: str, known: Wanted | None = None) -> Wanted:
@@ -44,23 +54,26 @@ def prepare(objects: Sequence[Object], membership: str, known: Wanted | None = N
                 raise ValueError(f"{key} is there twice; every object has one source")
             by_key[key] = item
         digests = {key: _checked(item, membership) for key, item in by_key.items()}
-        found = by_key, digests
-    return Wanted(*found, digest(sorted(found[1].values())))
+        found = by_key, digests, None
+    by_key, digests, altered = found
+    return Wanted(by_key, digests, digest(sorted(digests.values())), altered)
 
 
 def _altered(
     objects: Sequence[Object], membership: str, known: Wanted
-) -> tuple[dict[ObjectKey, Object], dict[ObjectKey, str]] | None:
+) -> tuple[dict[ObjectKey, Object], dict[ObjectKey, str], Altered | None] | None:
     """Objects and digests, where all but a few are as they were; None: it is another list."""
     if len(objects) != len(known.objects):
         return None
     by_key, digests = dict(known.objects), dict(known.digests)
+    keys = set()
     for item, (key, old) in zip(objects, known.objects.items(), strict=True):
         if item is not old:
             if key_of(item) != key:
                 return None
             by_key[key], digests[key] = item, _checked(item, membership)
-    return by_key, digests
+            keys.add(key)
+    return by_key, digests, Altered(known.digest, frozenset(keys))
 
 
 def _checked(item: Object, membership: str) -> str:
