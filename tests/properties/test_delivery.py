@@ -7,7 +7,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from frota.compile.kubernetes.order import batches
@@ -184,6 +184,18 @@ def test_killed_at_any_point_it_goes_on(
     contents(),
     st.lists(st.sampled_from(["kill", "hang", "wipe", "compact", "slow"]), max_size=4),
     st.integers(0, 1000),
+)
+@example(  # an event was compacted away, and the one after it was not
+    [space(), service("a"), service("b"), config("a", x=""), config("b"), config("c")],
+    [
+        space(),
+        config("a"),
+        made("ResourceQuota", "a", spec={"hard": {"requests.cpu": "1000m"}}),
+        workload("a"),
+        service("c"),
+    ],
+    ["compact"],
+    1,
 )
 def test_whatever_befalls_the_server_it_comes_to_rest(
     before: list[Object], after: list[Object], faults: list[str], seed: int

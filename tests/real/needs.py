@@ -23,6 +23,8 @@ def lacking() -> str:
         missing.append("the Python module libvirt (uv sync --extra libvirt)")
     if not any((CACHE / "kernel/boot").glob("vmlinuz-*")):
         missing.append("the guest kernel")
+    if not (CACHE / "prometheus/usr/bin/prometheus").exists():
+        missing.append("Prometheus")
     return f"missing: {', '.join(missing)}; run tests/real/install.sh as root" if missing else ""
 
 

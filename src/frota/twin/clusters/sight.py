@@ -152,12 +152,13 @@ class Sight:
         if self._closed or not live or life != self._life:
             return
         server = self.member.server
+        if self._revision < server.oldest:
+            self._list()  # compacted away under the watch: 410
+            return
         # Those before it in the stream come first, whatever their own lag was.
         for earlier in [e for e in server.history if self._revision < e.revision]:
             if earlier.revision <= event.revision:
                 self._take(earlier)
-        if self._revision < event.revision:
-            self._list()  # compacted away under the watch: 410
         self._changed()
 
     def _take(self, event: Event) -> None:
