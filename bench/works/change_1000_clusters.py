@@ -19,7 +19,7 @@ from frota.controllers.contents import Contents
 from frota.controllers.fleet import FleetController
 from frota.ports.store import Write
 from frota.runtime.clock import SystemClock
-from frota.runtime.garbage import collect_seldom
+from frota.runtime.interpreter import tune_interpreter
 from frota.store.sqlite import SqliteStore
 
 CLUSTERS = 1_000
@@ -33,7 +33,7 @@ def figures(limits: Limits) -> Iterator[Figure]:
     """The clusters are simulated and have all that is declared, the store is a file. An argument
     of a service is changed that three of them have; until the deliveries to these are ordered.
     The ways through threads and the network are left out (``delivery-change`` has them)."""
-    collect_seldom()  # as ``frota up`` does
+    tune_interpreter()  # as ``frota up`` does
     times = max(10, round(limits.seconds / 2))
     found = _documents()
     names = [d["metadata"]["name"] for d in found if d["kind"] == "Cluster"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from frota.ports.clock import Clock
 from frota.ports.store import Compacted, StoreError
 from frota.runtime.alarm import PipeAlarm
 from frota.runtime.clock import SystemClock
-from frota.runtime.garbage import collect_seldom
+from frota.runtime.interpreter import tune_interpreter
 from frota.runtime.lease import Leases
 from frota.store.bell import bell_of
 from frota.store.guard import Guard, Guarded
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 POLL_S = 0.25  # between looks where nobody can ring
 _REST_S = 1.0  # and where others can: so late is seen what was written without ringing
 _ASK_AGAIN_S = 0.1
-# A change passes through four threads. With Python's own 5 ms each of them may wait that long
-# for one that computes.
-_SWITCH_S = 0.0005
 _REPEAT_S = 60.0  # the same trouble of the same group is told once in this time
 
 _UNSIGNED = Signing()
@@ -174,8 +170,7 @@ class Application:
     def run(self) -> None:
         """Work until ``stop``. Raises MissingDriver for a group that has no driver here, and
         whatever ended an engine against all expectation."""
-        sys.setswitchinterval(_SWITCH_S)
-        collect_seldom()
+        tune_interpreter()
         while not self._stopping:
             try:
                 self.look()

@@ -112,6 +112,7 @@ class ClusterController:
         story = Story(wish.fleet, now)
         ended = self._take_ends(wish, story, now)
         self._flights.look(view, now)
+        # The serial first: it tells views apart without looking at their objects.
         sight = (view.serial, self._digest, wish, replace(view, last_seen=0.0))
         if not ended and self._quiet.holds(sight, now):
             return Result(self._quiet.until)

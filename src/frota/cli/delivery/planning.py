@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,19 +16,15 @@ from frota.cli.outcome import Exit, Failure
 from frota.cli.terminal import Terminal
 from frota.ports.store import Store
 from frota.runtime.clock import SystemClock
-from frota.runtime.garbage import collect_seldom
+from frota.runtime.interpreter import tune_interpreter
 from frota.store.sqlite import SqliteStore
-
-# While one cluster is planned the others' API servers are kept busy: their thread waits no
-# longer than this.
-_SWITCH_S = 0.0005
 
 
 class FleetPlans:
     """What would become of the fleets that documents are about."""
 
     def __init__(self, store: Store, changes: Sequence[Change], seconds: float) -> None:
-        collect_seldom()
+        tune_interpreter()
         clock = SystemClock(store.latest() if isinstance(store, SqliteStore) else 0.0)
         self._sights = [
             foresee_fleet(fleet, store, changes, clock) for fleet in fleets_of(changes, store)
@@ -76,7 +71,6 @@ def _looked(
     near = [target for target in targets if target.cluster not in looks]
     if not near:
         return looks
-    sys.setswitchinterval(_SWITCH_S)
     try:
         members = members_of(KUBERNETES, clock, speed=1.0, follows=False)
     except MissingDriver as error:

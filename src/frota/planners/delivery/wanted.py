@@ -45,24 +45,21 @@ def prepare(objects: Sequence[Object], membership: str, known: Wanted | None = N
     """Objects ready for comparing. ``known``: made ready before with the same membership; what
     is the very same object there is not looked at again. Raises ValueError for two of one key,
     and for one that does not carry the membership label: it could never be pruned."""
-    found = _altered(objects, membership, known) if known is not None else None
-    if found is None:
-        by_key: dict[ObjectKey, Object] = {}
-        for item in objects:
-            key = key_of(item)
-            if key in by_key:
-                raise ValueError(f"{key} is there twice; every object has one source")
-            by_key[key] = item
-        digests = {key: _checked(item, membership) for key, item in by_key.items()}
-        found = by_key, digests, None
-    by_key, digests, altered = found
-    return Wanted(by_key, digests, digest(sorted(digests.values())), altered)
+    altered = _altered(objects, membership, known) if known is not None else None
+    if altered is not None:
+        return altered
+    by_key: dict[ObjectKey, Object] = {}
+    for item in objects:
+        key = key_of(item)
+        if key in by_key:
+            raise ValueError(f"{key} is there twice; every object has one source")
+        by_key[key] = item
+    digests = {key: _checked(item, membership) for key, item in by_key.items()}
+    return Wanted(by_key, digests, _digest_of_all(digests))
 
 
-def _altered(
-    objects: Sequence[Object], membership: str, known: Wanted
-) -> tuple[dict[ObjectKey, Object], dict[ObjectKey, str], Altered | None] | None:
-    """Objects and digests, where all but a few are as they were; None: it is another list."""
+def _altered(objects: Sequence[Object], membership: str, known: Wanted) -> Wanted | None:
+    """The same where all but a few objects are as they were; None: it is another list."""
     if len(objects) != len(known.objects):
         return None
     by_key, digests = dict(known.objects), dict(known.digests)
@@ -73,7 +70,12 @@ def _altered(
                 return None
             by_key[key], digests[key] = item, _checked(item, membership)
             keys.add(key)
-    return by_key, digests, Altered(known.digest, frozenset(keys))
+    altered = Altered(known.digest, frozenset(keys))
+    return Wanted(by_key, digests, _digest_of_all(digests), altered)
+
+
+def _digest_of_all(digests: Mapping[ObjectKey, str]) -> str:
+    return digest(sorted(digests.values()))
 
 
 def _checked(item: Object, membership: str) -> str:
