@@ -32,6 +32,20 @@ def start(process: Process, home: Path) -> int:
     return pid
 
 
+def test_once_started_it_is_the_program_and_no_shell(process: Process, tmp_path: Path) -> None:
+    """On the way from shell to program a process has no command line, and seemed to have ended."""
+    for _ in range(20):
+        assert command_line(start(process, tmp_path)).startswith(sys.executable)
+        process.kill()
+
+
+def test_what_ends_at_once_is_not_waited_for(process: Process, tmp_path: Path) -> None:
+    """Else it would be a TimeoutError."""
+    process.start([sys.executable, "-c", "", str(tmp_path)], tmp_path / "log")
+    process.start([str(tmp_path / "no-such-program")], tmp_path / "log")
+    assert process.pid() is None
+
+
 def test_it_is_found_by_its_file_and_ended(process: Process, tmp_path: Path) -> None:
     assert process.pid() is None
     pid = start(process, tmp_path)

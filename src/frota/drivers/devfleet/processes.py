@@ -44,7 +44,7 @@ class Process:
                 check=True,
             )
         deadline = time.monotonic() + _STARTED_S
-        while self._recorded() is None:
+        while not self._begun():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} did not start within {_STARTED_S:.0f} s")
             time.sleep(_STEP_S)
@@ -67,6 +67,15 @@ class Process:
         """End it as a power cut would. Raises TimeoutError."""
         kill_all([self])
 
+    def _begun(self) -> bool:
+        """It is the program by now, or has ended. On the way from shell to program a process
+        has no command line for a moment, as one that has ended has none."""
+        pid = self._recorded()
+        if pid is None:
+            return False
+        line = command_line(pid)
+        return _INNER not in line if line else _ended(pid)
+
     def _recorded(self) -> int | None:
         try:
             return int(self._pid_file.read_text("ascii"))
@@ -85,6 +94,15 @@ def kill_all(processes: Iterable[Process]) -> None:
             names = ", ".join(f"{process.name} (pid {process.pid()})" for process in left)
             raise TimeoutError(f"still there {_ENDED_S:.0f} s after SIGKILL: {names}")
         time.sleep(_STEP_S)
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process that shows no command line is none any more."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return True  # gone, or there is no /proc to ask
+    return state in "ZX"
 
 
 def command_line(pid: int) -> str:
